@@ -1,0 +1,1 @@
+"""Python tracing with a Rust hot path."""

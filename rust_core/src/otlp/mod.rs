@@ -1,0 +1,4 @@
+//! OTLP trace payloads: writing them, and walking and slicing them without decoding.
+
+pub mod batch;
+pub mod wire;
