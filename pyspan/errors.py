@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ConfigurationError", "MalformedError", "PermanentError", "PyspanError", "RetryableError"]
+__all__ = ["ConfigurationError", "MalformedError", "PermanentError", "PyspanError", "RetryableError", "SpoolFullError"]
 
 
 class PyspanError(Exception):
@@ -27,3 +27,7 @@ class RetryableError(PyspanError):
 
 class PermanentError(PyspanError):
     """A delivery that the receiver will never take as it is."""
+
+
+class SpoolFullError(RetryableError):
+    """A spool at its byte limit; nothing was stored, and there is room again once the slowest reader has moved on."""
