@@ -1,0 +1,57 @@
+# Every target sets itself up from a fresh clone; `make help` lists them.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+RUST := Cargo.toml Cargo.lock $(shell find rust_core -name '*.rs' -not -path '*/target/*' -o -name Cargo.toml -not -path '*/target/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup all format lint test bench fuzz docs demo lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "missing: Python 3.10 or newer (python3 on the PATH)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
+	@command -v cargo >/dev/null || { echo "missing: Rust 1.85 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent
+	@touch $@
+
+setup: $(VENV)/.built  ## virtual environment and release build of the extension
+
+all: format lint test docs  ## format, then every check
+
+format: $(VENV)/.installed  ## put Python and Rust into their canonical form
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . && cargo fmt --all
+
+lint: $(VENV)/.built  ## ruff, mypy, stubtest, import layers, clippy, rustfmt, licences
+	@$(RUN) tools.lint
+
+test: $(VENV)/.built  ## cargo test, pytest (with real peers) and a minute of fuzzing
+	@$(RUN) tools.suite
+
+bench: $(VENV)/.built  ## benchmarks beside opentelemetry-sdk, as a table with ratios
+	@$(RUN) benches
+
+fuzz: $(VENV)/.built  ## a minute of fuzzing of the OTLP walk and the spool's recovery
+	@$(RUN) tools.suite fuzz
+
+docs: $(VENV)/.built  ## check the links of all texts and run their code
+	@$(RUN) pytest -q tests/docs
+
+demo: $(VENV)/.built  ## the shop into Kafka and the Collector; ONCE=1 ends by itself
+	@$(RUN) examples.shop
+
+lock: $(VENV)/.installed  ## renew requirements-dev.txt from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --all-extras --group dev --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements-dev.txt
+
+clean:  ## remove what was built here; the cache of components stays
+	rm -rf $(VENV) target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks pyspan/_core*.so
