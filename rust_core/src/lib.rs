@@ -1,3 +1,12 @@
 //! The pure core of pyspan: what is done once per span, without Python and without network.
 
+pub mod clock;
+pub mod context;
+pub mod fork;
+pub mod ids;
 pub mod otlp;
+pub mod propagation;
+pub mod queue;
+pub mod sampling;
+pub mod scope;
+pub mod span;
