@@ -1,0 +1,59 @@
+"""Request headers in one environment variable: a list as in W3C baggage, or a JSON object."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import unquote
+
+from pyspan.config.environ import PLACE
+from pyspan.errors import ConfigurationError
+
+__all__ = ["parse_headers"]
+
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def parse_headers(text: str, key: str, place: str = PLACE) -> dict[str, str]:
+    """Parse `name=value,name=value` with percent-encoded values, or `{"name": "value"}`; names become lower-case.
+
+    Raises:
+        ConfigurationError: an entry is no header; values are left out of the message, since they are secrets.
+    """
+    entries = _from_json(text, key, place) if text.lstrip().startswith("{") else _from_list(text, key, place)
+    for name, value in entries:
+        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+            raise _refuse(key, place, f"the entry {name!r} is no HTTP header")
+    return {name.lower(): value for name, value in entries}
+
+
+def _from_list(text: str, key: str, place: str) -> list[tuple[str, str]]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for number, part in enumerate(parts, 1):
+        if "=" not in part:
+            raise _refuse(key, place, f"entry {number} has no '='")
+    return [_pair(part) for part in parts]
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, value = part.split("=", 1)
+    return unquote(name).strip(), unquote(value).strip()
+
+
+def _from_json(text: str, key: str, place: str) -> list[tuple[str, str]]:
+    try:
+        decoded = json.loads(text)
+    except ValueError as error:
+        raise _refuse(key, place, f"it is broken JSON ({error})") from None
+    wrong = [name for name, value in decoded.items() if not isinstance(value, str)]
+    if wrong:
+        raise _refuse(key, place, f"the value of {wrong[0]!r} is no string")
+    return list(decoded.items())
+
+
+def _refuse(key: str, place: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{key} in {place} cannot be used: {reason}; write name=value,name=value with values percent-encoded, "
+        f'or {{"name": "value"}}'
+    )
