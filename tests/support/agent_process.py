@@ -10,12 +10,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
 
 from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
 
 __all__ = ["AgentProcess"]
 
@@ -39,7 +43,7 @@ class AgentProcess:
         self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> AgentProcess:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -71,7 +75,7 @@ class AgentProcess:
         return self
 
     def wait_ready(self, timeout: float = 20.0, path: str = "/livez") -> None:
-        """Poll the admin port until it answers 200; AssertionError with the log when the agent ends or the time is up."""
+        """Poll the admin port until it answers 200; AssertionError with the log if the agent ends or is late."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.returncode is not None:

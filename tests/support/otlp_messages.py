@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import TYPE_CHECKING
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
 __all__ = ["SpanKey", "check_spans", "make_request"]
 
@@ -62,5 +67,5 @@ def _add_span(scope_spans: ScopeSpans, trace_id: bytes, span_id: bytes, name: st
     _attribute(span.attributes, "url.path", f"/orders/{name}")
 
 
-def _attribute(attributes, key: str, value: str) -> None:  # type: ignore[no-untyped-def]  # protobuf's repeated field
+def _attribute(attributes: RepeatedCompositeFieldContainer[KeyValue], key: str, value: str) -> None:
     attributes.add(key=key).value.string_value = value

@@ -1,4 +1,4 @@
-"""A strict OTLP/HTTP backend for tests: it records the span ids of each request and answers as a test has programmed it."""
+"""A strict OTLP/HTTP backend for tests: records the span ids of each request, answers as a test has programmed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 import cramjam
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from typing_extensions import Self
 
 from tests.support.otlp_messages import SpanKey, check_spans
 from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
 
 __all__ = ["OK", "RESET", "Answer", "OtlpSink", "SinkRequest", "partial_success"]
 
@@ -83,7 +87,7 @@ class OtlpSink:
         """The base URL, as an OTLP exporter is given it."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> OtlpSink:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -192,7 +196,7 @@ class _Server(ThreadingHTTPServer):
         for connection in list(self._connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
+            except OSError:  # noqa: PERF203  # it may be closed by now
                 continue
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -223,5 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(
+        self,
+        format: str,  # noqa: A002  # http.server's name
+        *args: object,
+    ) -> None:
         """Tests read what they need from the sink."""

@@ -56,7 +56,7 @@ def test_sink_comes_back_on_its_port() -> None:
     body, keys = make_request(3)
     with OtlpSink() as sink:
         sink.stop()
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="refused"):
             post(sink, body)
         sink.start()
         assert post(sink, body) == 200

@@ -1,0 +1,1 @@
+"""The sidecar `pyspan-agent`: OTLP in, a spool on disk, any number of exporters out."""

@@ -1,0 +1,108 @@
+"""The command line of `pyspan-agent`: flags, `--check`, and the exit codes 0, 1 (can't run) and 2 (configuration)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspan.agent.config import Loaded
+
+__all__ = ["main"]
+
+_PACKAGES = ("msgspec", "prometheus_client", "starlette", "uvicorn")
+EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the agent, or with `--check` only look; return the exit code."""
+    missing = [package for package in _PACKAGES if find_spec(package) is None]
+    if missing:
+        return _fail(f"the agent needs {', '.join(missing)}: pip install 'pyspan-tracing[agent]'", EXIT_CONFIGURATION)
+    try:
+        flags = _parse(sys.argv[1:] if arguments is None else arguments)
+        loaded = _load(flags)
+    except ConfigurationError as error:
+        return _fail(str(error), EXIT_CONFIGURATION)
+    if flags.check:
+        from pyspan.agent.report import configuration_text
+
+        sys.stdout.write(configuration_text(loaded) + "\n")
+        return EXIT_OK
+    return _run(loaded)
+
+
+def _run(loaded: Loaded) -> int:
+    from pyspan.agent.run import StartError, run  # what --check and --help never need
+
+    try:
+        run(loaded.config)
+    except ConfigurationError as error:
+        return _fail(str(error), EXIT_CONFIGURATION)
+    except StartError as error:
+        return _fail(str(error), EXIT_FAILED)
+    return EXIT_OK
+
+
+def _load(flags: argparse.Namespace) -> Loaded:
+    from pyspan.agent.check import check  # needs the extra, whose absence is reported first
+    from pyspan.agent.config import load
+
+    path = flags.config or os.environ.get("PYSPAN_AGENT_CONFIG")
+    loaded = load(vars(flags), os.environ, Path(path) if path else None)
+    check(loaded)
+    return loaded
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    from pyspan.agent.config import SETTINGS
+    from pyspan.agent.exports import nearest
+
+    parser = _parser()
+    flags, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [f"--{setting.key}" for setting in SETTINGS] + ["--config", "--check"]
+        raise ConfigurationError(f"{unknown[0]}: unknown flag ({nearest(unknown[0].partition('=')[0], known)})")
+    return flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pyspan.agent.config import SETTINGS
+
+    parser = argparse.ArgumentParser(
+        prog="pyspan-agent",
+        description="Receive OTLP traces, keep them in a spool on disk, export them to any number of destinations.",
+        epilog="Every flag is also a key of the TOML file and a variable PYSPAN_AGENT_<KEY>; flags win.",
+        allow_abbrev=False,
+    )
+    for setting in SETTINGS:
+        default = setting.default() if callable(setting.default) else setting.default
+        action = "append" if setting.key == "export" else "store"
+        text = f"{setting.help} (default {default})".replace("%", "%%")
+        parser.add_argument(f"--{setting.key}", metavar=setting.metavar, action=action, help=text)
+    parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys")
+    parser.add_argument("--check", action="store_true", help="validate everything, print what is in force, don't start")
+    parser.add_argument("--version", action="version", version=f"pyspan-agent {_version()}")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("pyspan-tracing")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _fail(message: str, code: int) -> int:
+    for line in message.splitlines():
+        sys.stderr.write(f"pyspan-agent: {line}\n")
+    return code
