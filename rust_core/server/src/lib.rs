@@ -1,1 +1,6 @@
 //! OTLP receivers (HTTP, gRPC, unix socket) and the OTLP client, on hyper and reqwest.
+
+pub mod client;
+pub mod grpc;
+pub mod rpc;
+pub mod runtime;
