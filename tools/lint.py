@@ -27,7 +27,16 @@ def _cargo_deny() -> list[str]:
     """Install cargo-deny into the cache, once, and say how to run it."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyspan" / f"cargo-deny-{CARGO_DENY}"
     if not (home / "bin" / "cargo-deny").exists():
-        install = ["cargo", "install", "--quiet", "--locked", "--debug", "--root", str(home), f"cargo-deny@{CARGO_DENY}"]
+        install = [
+            "cargo",
+            "install",
+            "--quiet",
+            "--locked",
+            "--debug",
+            "--root",
+            str(home),
+            f"cargo-deny@{CARGO_DENY}",
+        ]
         subprocess.run(install, check=True)
     return [str(home / "bin" / "cargo-deny"), "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]
 

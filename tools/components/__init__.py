@@ -1,0 +1,1 @@
+"""Real peers that tests and the demo start: Kafka, the OpenTelemetry Collector, Zipkin. Standard library only."""
