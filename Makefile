@@ -25,7 +25,7 @@ $(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
 
 setup: $(VENV)/.built  ## virtual environment and release build of the extension
 
-all: format lint test docs  ## format, then every check
+all: format lint test docs ## format, then every check
 
 format: $(VENV)/.installed  ## put Python and Rust into their canonical form
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . && cargo fmt --all

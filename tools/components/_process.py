@@ -1,4 +1,4 @@
-"""A server process of ours: its own process group, its log in a file, found again by its pid file, never left behind."""
+"""A server process: its own process group, its log in a file, found again by its pid file, never left behind."""
 
 from __future__ import annotations
 
@@ -73,11 +73,9 @@ class Process:
         deadline = time.monotonic() + timeout
         while not ready():
             if not self.alive():
-                raise RuntimeError(f"{self.name} died, end of {self.log}:\n{self._tail()}")
+                raise RuntimeError(f"{self.name} died\n{self._tail()}")
             if time.monotonic() > deadline:
-                raise RuntimeError(
-                    f"{self.name} is not ready after {timeout:.0f} s, end of {self.log}:\n{self._tail()}"
-                )
+                raise RuntimeError(f"{self.name} is not ready after {timeout:.0f} s\n{self._tail()}")
             time.sleep(0.05)
 
     def alive(self) -> bool:
@@ -122,11 +120,11 @@ class Process:
         return True
 
     def _tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+        return f"end of {self.log}:\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
 
 def _started_at(pid: int) -> str:
-    """Read the kernel's start time of a process, which tells it from a later one of the same number; "" if it is gone."""
+    """Read when the kernel started a process, which tells it from a later one of the same number; "" if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -27,7 +27,7 @@ PARTS = {
     ],
     "extensions": [f"{CONTRIB}/extension/healthcheckextension"],
 }
-PROVIDERS = {f"{CORE}/confmap/provider/fileprovider": "1.61.0"}
+PROVIDERS = {f"{CORE}/confmap/provider/{kind}provider": "1.61.0" for kind in ("env", "file")}
 VERSIONS = {part: VERSION for parts in PARTS.values() for part in parts} | PROVIDERS
 
 

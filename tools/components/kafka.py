@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode, one node, from Maven Central: `python -m tools.components.kafka get|start|stop|kill9`."""
+"""Apache Kafka in KRaft mode, one node, from Maven: `python -m tools.components.kafka get|start|stop|kill9`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Zipkin server, a trace store with a query API, from Maven Central: `python -m tools.components.zipkin get|start|...`."""
+"""Zipkin, a trace store with a query API, from Maven: `python -m tools.components.zipkin get|start|stop|kill9`."""
 
 from __future__ import annotations
 
@@ -42,12 +42,9 @@ class Zipkin:
         jar = get()
         require("Zipkin", {"java": "a JDK, 17 or newer"})
         # Armeria would bind every interface unless told otherwise.
-        listen = [
-            f"--armeria.ports[0].{key}" for key in (f"port={self.port}", "address=127.0.0.1", "protocols[0]=http")
-        ]
-        self._process.start(
-            ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(jar), *listen]
-        )
+        settings = (f"port={self.port}", "address=127.0.0.1", "protocols[0]=http")
+        java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(jar)]
+        self._process.start([*java, *(f"--armeria.ports[0].{setting}" for setting in settings)])
         self._process.wait_ready(self._healthy, 90.0)
         return self.url
 

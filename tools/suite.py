@@ -1,0 +1,95 @@
+"""Every test runner, one after the other: `python -m tools.suite [cargo|pytest|fuzz ...]`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.components import collector, kafka, zipkin
+from tools.components._cache import MissingToolchainError
+from tools.report import ROOT, Result, record
+
+__all__ = ["RUNNERS", "main"]
+
+FUZZ = ROOT / "rust_core" / "fuzz" / "run.sh"
+FUZZ_SECONDS = 60
+
+
+def run_cargo() -> Result:
+    """Run the Rust tests; the extension module has none, it needs an interpreter around it."""
+    words = ["cargo", "test", "--workspace", "--exclude", "pyspan-python", "--no-fail-fast"]
+    status, output = _watch(words)
+    pattern = re.compile(r"^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
+    counts = [tuple(map(int, found)) for found in pattern.findall(output)]
+    passed, failed, skipped = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
+    return Result("cargo test", passed, failed or int(bool(status)), skipped)
+
+
+def run_pytest() -> Result:
+    """Install what the integration tests talk to, as far as the toolchains are there, and run the Python tests."""
+    for component in (kafka, zipkin, collector):
+        _install(component.__name__, component.get)
+    report = ROOT / "target" / "pytest.xml"
+    report.unlink(missing_ok=True)
+    status, _ = _watch([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"])
+    return _read_junit(report, status)
+
+
+def run_fuzz() -> Result:
+    """Fuzz the OTLP walk and the spool's recovery; each target that survives counts as passed."""
+    if not FUZZ.exists():
+        return Result("fuzz", failed=1, reasons=(f"{FUZZ} is missing",))
+    status, _ = _watch(["bash", str(FUZZ), str(FUZZ_SECONDS)])
+    return Result("fuzz", passed=int(not status), failed=int(bool(status)))
+
+
+RUNNERS: dict[str, Callable[[], Result]] = {"cargo": run_cargo, "pytest": run_pytest, "fuzz": run_fuzz}
+
+
+def _install(name: str, get: Callable[[], Path]) -> None:
+    print(f"installing {name.rpartition('.')[2]} (the Collector's first build takes about 10 minutes)", flush=True)
+    try:
+        get()
+    except MissingToolchainError as error:
+        print(error, flush=True)
+    except RuntimeError as error:
+        record(Result(f"install {name}", failed=1, reasons=(str(error),)))
+
+
+def _watch(words: list[str]) -> tuple[int, str]:
+    """Run a program, show its output as it comes, and return its exit status and that output."""
+    kept: list[str] = []
+    with subprocess.Popen(
+        words, cwd=ROOT, env=os.environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        for line in child.stdout or ():
+            print(line, end="", flush=True)
+            kept.append(line)
+    return child.returncode, "".join(kept)
+
+
+def _read_junit(report: Path, status: int) -> Result:
+    if not report.exists():
+        return Result("pytest", failed=1, reasons=(f"pytest ended with {status} and no report",))
+    suite = next(ElementTree.parse(report).iter("testsuite"))
+    total, failed, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "skipped"))
+    failed += int(suite.get("errors", 0))
+    reasons = Counter(str(element.get("message")) for element in suite.iter("skipped"))
+    said = tuple(f"skipped {count}: {reason}" for reason, count in reasons.items())
+    return Result("pytest", total - failed - skipped, failed or int(bool(status)), skipped, said)
+
+
+def main() -> int:
+    """Run the runners that are named, or all of them."""
+    names = sys.argv[1:] or list(RUNNERS)
+    return 1 if sum(record(RUNNERS[name]()).failed for name in names) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
