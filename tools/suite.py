@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +77,7 @@ def _watch(words: list[str]) -> tuple[int, str]:
 def _read_junit(report: Path, status: int) -> Result:
     if not report.exists():
         return Result("pytest", failed=1, reasons=(f"pytest ended with {status} and no report",))
-    suite = next(ElementTree.parse(report).iter("testsuite"))
+    suite = next(ET.parse(report).iter("testsuite"))
     total, failed, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "skipped"))
     failed += int(suite.get("errors", 0))
     reasons = Counter(str(element.get("message")) for element in suite.iter("skipped"))
