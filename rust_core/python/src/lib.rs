@@ -1,26 +1,38 @@
 //! The extension module `pyspan._core`: an index of what Python sees of the Rust core.
 
+mod api;
 mod batch;
-mod callback;
+mod cell;
 mod client;
+mod current;
+mod decode;
+mod encode;
 mod errors;
+mod queue;
+mod recorder;
+mod sampling;
+mod span;
+mod tracer;
 
 use pyo3::prelude::*;
 
 #[pymodule(name = "_core", gil_used = true)]
 mod core {
-    use pyo3::prelude::*;
-
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]
     use super::client::{OtlpCall, OtlpClient, OtlpReply};
+    #[pymodule_export]
+    use super::queue::SpanQueue;
+    #[pymodule_export]
+    use super::recorder::{Limits, Recorder};
+    #[pymodule_export]
+    use super::sampling::{NativeSampler, always_off, always_on, parent_based, trace_id_ratio};
+    #[pymodule_export]
+    use super::span::{Span, encode_resource, encode_scope};
+    #[pymodule_export]
+    use super::tracer::Tracer;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::callback::close_at_exit(module.py())
-    }
 }

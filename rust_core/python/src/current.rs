@@ -1,0 +1,132 @@
+//! The current context: natively on the stock context variable, else through the API's own functions.
+
+use crate::api::Api;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// Returns the object under the span key of `context`, or of the current context.
+#[inline]
+pub fn span<'py>(
+    py: Python<'py>,
+    api: &Api,
+    context: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match (context, &api.context_var) {
+        (Some(context), _) => span_of(py, api, context),
+        (None, Some(var)) => span_of(py, api, &value_of(py, var)?),
+        (None, None) => span_of(py, api, &api.context.bind(py).call_method0("get_current")?),
+    }
+}
+
+#[inline]
+fn span_of<'py>(py: Python<'py>, api: &Api, context: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Ok(context) = context.cast::<PyDict>() else {
+        return Ok(Some(context.call_method1("get", (&api.span_key,))?).filter(|span| !span.is_none()));
+    };
+    // SAFETY: both are live; the result is borrowed from the dict, or null with or without an error set.
+    let found = unsafe { ffi::PyDict_GetItemWithError(context.as_ptr(), api.span_key.as_ptr()) };
+    // SAFETY: a borrowed reference or null.
+    match unsafe { Bound::from_borrowed_ptr_or_opt(py, found) } {
+        Some(span) => Ok(Some(span).filter(|span| !span.is_none())),
+        None => PyErr::take(py).map_or(Ok(None), Err),
+    }
+}
+
+#[inline]
+fn value_of<'py>(py: Python<'py>, var: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `var` is a context variable (proved when it was found); its default makes `value` non-null on success.
+    let status = unsafe { ffi::PyContextVar_Get(var.as_ptr(), std::ptr::null_mut(), &raw mut value) };
+    if status < 0 { Err(PyErr::fetch(py)) } else { unsafe { Bound::from_owned_ptr_or_err(py, value) } }
+}
+
+/// Makes `span` current and returns the token to undo that.
+#[inline]
+pub fn attach<'py>(py: Python<'py>, api: &Api, span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let Some(var) = &api.context_var else {
+        let context = api.trace.bind(py).call_method1("set_span_in_context", (span,))?;
+        return api.context.bind(py).call_method1("attach", (context,));
+    };
+    let context = with_span(py, api, &value_of(py, var)?, span)?;
+    // SAFETY: both are live; the result is a new reference or null with an error set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(var.as_ptr(), context.as_ptr())) }
+}
+
+/// Copies `base` with `span` under the span key.
+#[inline]
+pub fn with_span<'py>(
+    py: Python<'py>,
+    api: &Api,
+    base: &Bound<'py, PyAny>,
+    span: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let context = empty_context(py, api)?;
+    // SAFETY: `context` is a dict of its own that nobody else has seen; `base` is a mapping; the C functions go past the
+    // methods with which `Context` forbids changes, as the API's own constructor does.
+    unsafe {
+        if !holds_only_a_span(api, base) && ffi::PyDict_Update(context.as_ptr(), base.as_ptr()) < 0 {
+            return Err(PyErr::fetch(py));
+        }
+        if ffi::PyDict_SetItem(context.as_ptr(), api.span_key.as_ptr(), span.as_ptr()) < 0 {
+            return Err(PyErr::fetch(py));
+        }
+    }
+    Ok(context)
+}
+
+#[inline]
+fn empty_context<'py>(py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: `Context` subclasses dict and defines no `__new__`; the arguments are an empty tuple and no keywords.
+    unsafe {
+        let new = (*(&raw mut ffi::PyDict_Type)).tp_new.unwrap_unchecked();
+        let made = new(api.context_type.as_ptr().cast(), api.empty_tuple.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
+
+/// True when nothing of `base` has to be copied: the one entry that it may have is about to be replaced.
+#[inline]
+unsafe fn holds_only_a_span(api: &Api, base: &Bound<'_, PyAny>) -> bool {
+    if !base.is_instance_of::<PyDict>() {
+        return false;
+    }
+    // SAFETY: `base` is a dict.
+    unsafe {
+        match ffi::PyDict_Size(base.as_ptr()) {
+            0 => true,
+            1 => ffi::PyDict_Contains(base.as_ptr(), api.span_key.as_ptr()) == 1,
+            _ => false,
+        }
+    }
+}
+
+/// Undoes [`attach`]. A token of another context, as when an async generator is closed in another task, is let go
+/// quietly: there the variable is not ours to reset.
+#[inline]
+pub fn detach(py: Python<'_>, api: &Api, token: &Bound<'_, PyAny>) -> PyResult<()> {
+    let reset = match &api.context_var {
+        // SAFETY: both are live objects; a token of another kind makes the call fail with an error set.
+        Some(var) => match unsafe { ffi::PyContextVar_Reset(var.as_ptr(), token.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(py)),
+        },
+        None => api.context.bind(py).call_method1("detach", (token,)).map(drop),
+    };
+    reset.or_else(|error| {
+        let foreign = error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRuntimeError>(py);
+        if foreign { Ok(()) } else { Err(error) }
+    })
+}
+
+/// Builds an API `SpanContext` without running its Python constructor, which costs more than an empty span.
+pub fn span_context<'py>(py: Python<'py>, api: &Api, fields: Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let args = PyTuple::new(py, [fields])?;
+    // SAFETY: `SpanContext` subclasses tuple; tuple's `tp_new` with one sequence argument fills the subclass's items.
+    unsafe {
+        let new = (*(&raw mut ffi::PyTuple_Type)).tp_new.unwrap_unchecked();
+        let made = new(api.span_context_type.as_ptr().cast(), args.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}

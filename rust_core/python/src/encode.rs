@@ -1,0 +1,318 @@
+//! Python attribute values as OTLP bytes, by the rules of opentelemetry's `BoundedAttributes`.
+
+use crate::api::{self, Api};
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple,
+};
+use pyo3::{PyTypeInfo, ffi};
+use pyspan_core::span::{Attributes, Value, put_array_element, put_key_value};
+
+/// Containers nest at most this deep; what lies deeper becomes null, with a warning.
+const MAX_DEPTH: usize = 32;
+
+/// A converted value: what a Python object holds itself, or bytes of its own.
+pub enum Encoded<'a> {
+    Borrowed(Value<'a>),
+    Text(String),
+    Array(Vec<u8>),
+    Map(Vec<u8>),
+}
+
+impl Encoded<'_> {
+    #[inline]
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Borrowed(value) => *value,
+            Self::Text(text) => Value::Str(text),
+            Self::Array(inner) => Value::Array(inner),
+            Self::Map(inner) => Value::Map(inner),
+        }
+    }
+}
+
+/// Sets every item of `mapping`; an invalid key is counted as dropped.
+pub fn set_all(
+    py: Python<'_>,
+    api: &Api,
+    mapping: &Bound<'_, PyAny>,
+    mut set: impl FnMut(Option<&str>, &Value<'_>),
+    max_length: Option<u32>,
+) -> PyResult<()> {
+    if let Ok(dict) = mapping.cast_exact::<PyDict>() {
+        if all_plain(dict) {
+            for (key, value) in dict.iter() {
+                set_one(py, api, &key, &value, &mut set, max_length);
+            }
+            return Ok(());
+        }
+        return set_items(py, api, &dict.items(), &mut set, max_length);
+    }
+    let items = mapping.cast::<PyMapping>()?.items()?;
+    set_items(py, api, &items, &mut set, max_length)
+}
+
+/// True when converting the items runs no Python code, so that the dict cannot change under the iteration.
+fn all_plain(dict: &Bound<'_, PyDict>) -> bool {
+    dict.iter().all(|(key, value)| key.is_exact_instance_of::<PyString>() && is_plain(&value))
+}
+
+#[inline]
+fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    let kind = value.get_type_ptr();
+    kind == PyString::type_object_raw(value.py())
+        || kind == PyInt::type_object_raw(value.py())
+        || kind == PyFloat::type_object_raw(value.py())
+        || kind == PyBool::type_object_raw(value.py())
+}
+
+fn set_items(
+    py: Python<'_>,
+    api: &Api,
+    items: &Bound<'_, PyList>,
+    set: &mut impl FnMut(Option<&str>, &Value<'_>),
+    max_length: Option<u32>,
+) -> PyResult<()> {
+    for item in items.iter() {
+        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        set_one(py, api, &key, &value, set, max_length);
+    }
+    Ok(())
+}
+
+#[inline]
+fn set_one(
+    py: Python<'_>,
+    api: &Api,
+    key: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    set: &mut impl FnMut(Option<&str>, &Value<'_>),
+    max_length: Option<u32>,
+) {
+    let Some(text) = key_text(py, api, key) else { return set(None, &Value::Null) };
+    set(Some(text.as_str()), &encode(py, api, value, max_length, 0).as_value());
+}
+
+/// A key's text, or `None` with a warning when it is empty or no string.
+#[inline]
+pub fn key_text<'a>(py: Python<'_>, api: &Api, key: &'a Bound<'_, PyAny>) -> Option<Text<'a>> {
+    let text = key.cast::<PyString>().ok().map(text_of).filter(|text| !text.as_str().is_empty());
+    if text.is_none() {
+        api::warn(py, &api.logger, "invalid key `%s`. must be non-empty string. Dropping key from attributes.", &[key]);
+    }
+    text
+}
+
+/// Text of a Python string; lone surrogates, which UTF-8 cannot hold, are replaced.
+pub enum Text<'a> {
+    Borrowed(&'a str),
+    Replaced(String),
+}
+
+impl Text<'_> {
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Replaced(text) => text,
+        }
+    }
+}
+
+/// Returns the text of `string`.
+#[inline]
+pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
+    string.to_str().map_or_else(|_| Text::Replaced(string.to_string_lossy().into_owned()), Text::Borrowed)
+}
+
+/// Converts `value`; odd types become their `str()`, or null where that says nothing, with a warning.
+#[inline]
+pub fn encode<'a>(
+    py: Python<'_>,
+    api: &Api,
+    value: &'a Bound<'_, PyAny>,
+    max_length: Option<u32>,
+    depth: usize,
+) -> Encoded<'a> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return encode_text(py, api, text, max_length);
+    }
+    // SAFETY: the pointers are live; the exact types make the unchecked accessors valid.
+    unsafe {
+        let object = value.as_ptr();
+        if ffi::PyBool_Check(object) != 0 {
+            return Encoded::Borrowed(Value::Bool(object == ffi::Py_True()));
+        }
+        if ffi::PyLong_CheckExact(object) != 0 {
+            return encode_int(value);
+        }
+        if ffi::PyFloat_CheckExact(object) != 0 {
+            return Encoded::Borrowed(Value::Double(ffi::PyFloat_AS_DOUBLE(object)));
+        }
+    }
+    encode_odd(py, api, value, max_length, depth)
+}
+
+#[inline]
+fn encode_text<'a>(
+    py: Python<'_>,
+    api: &Api,
+    text: &'a Bound<'_, PyString>,
+    max_length: Option<u32>,
+) -> Encoded<'a> {
+    let text = text_of(text);
+    let end = max_length.and_then(|limit| text.as_str().char_indices().nth(limit as usize)).map(|(end, _)| end);
+    if end.is_some() {
+        let limit = max_length.unwrap_or_default().into_pyobject(py).map(Bound::into_any);
+        let args = limit.as_ref().map_or_else(|never| match *never {}, |limit| [limit]);
+        api::warn(py, &api.logger, "String attribute value exceeds max length of %d, truncating.", &args);
+    }
+    match text {
+        Text::Borrowed(text) => Encoded::Borrowed(Value::Str(&text[..end.unwrap_or(text.len())])),
+        Text::Replaced(text) => Encoded::Text(text[..end.unwrap_or(text.len())].to_owned()),
+    }
+}
+
+/// Integers beyond 64 bits become decimal text, as the specification maps them.
+fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
+    match value.extract::<i64>() {
+        Ok(number) => Encoded::Borrowed(Value::Int(number)),
+        Err(_) => Encoded::Text(value.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()),
+    }
+}
+
+#[cold]
+fn encode_odd<'a>(
+    py: Python<'_>,
+    api: &Api,
+    value: &'a Bound<'_, PyAny>,
+    max_length: Option<u32>,
+    depth: usize,
+) -> Encoded<'a> {
+    if value.is_none() {
+        return Encoded::Borrowed(Value::Null);
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return encode_text(py, api, text, max_length);
+    }
+    if value.is_instance_of::<PyInt>() {
+        return encode_int(value);
+    }
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Encoded::Borrowed(Value::Double(number.value()));
+    }
+    encode_container(py, api, value, max_length, depth)
+}
+
+fn encode_container<'a>(
+    py: Python<'_>,
+    api: &Api,
+    value: &'a Bound<'_, PyAny>,
+    max_length: Option<u32>,
+    depth: usize,
+) -> Encoded<'a> {
+    let is_sequence =
+        value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.cast::<PySequence>().is_ok();
+    let is_mapping = !is_sequence && value.cast::<PyMapping>().is_ok();
+    if !is_sequence && !is_mapping {
+        return encode_unknown(py, api, value);
+    }
+    if depth >= MAX_DEPTH {
+        api::warn(py, &api.logger, "attribute value nests too deep, the rest becomes null", &[]);
+        return Encoded::Borrowed(Value::Null);
+    }
+    let encoded = if is_sequence {
+        encode_sequence(py, api, value, max_length, depth).map(Encoded::Array)
+    } else {
+        encode_mapping(py, api, value, max_length, depth).map(Encoded::Map)
+    };
+    encoded.unwrap_or_else(|error| {
+        api::log_exception(py, &api.logger, "attribute value could not be read, it becomes null", error);
+        Encoded::Borrowed(Value::Null)
+    })
+}
+
+fn encode_sequence(
+    py: Python<'_>,
+    api: &Api,
+    value: &Bound<'_, PyAny>,
+    max_length: Option<u32>,
+    depth: usize,
+) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    for element in value.try_iter()? {
+        put_array_element(&mut out, &encode(py, api, &element?, max_length, depth + 1).as_value());
+    }
+    Ok(out)
+}
+
+fn encode_mapping(
+    py: Python<'_>,
+    api: &Api,
+    value: &Bound<'_, PyAny>,
+    max_length: Option<u32>,
+    depth: usize,
+) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    for item in value.cast::<PyMapping>()?.items()?.iter() {
+        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        if let Some(key) = key_text(py, api, &key) {
+            put_key_value(&mut out, 1, key.as_str(), &encode(py, api, &value, max_length, depth + 1).as_value());
+        }
+    }
+    Ok(out)
+}
+
+/// Takes `str()` where the type defines one; the default text, an address, says nothing.
+fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> Encoded<'a> {
+    let kind = value.get_type();
+    api::warn(
+        py,
+        &api.logger,
+        "Invalid type `%s` for attribute value. Its str() is used where the type defines one, else null.",
+        &[kind.as_any()],
+    );
+    let speaks = |name: &str| {
+        let own = kind.getattr(name).ok();
+        let default = py.get_type::<PyAny>().getattr(name).ok();
+        matches!((own, default), (Some(own), Some(default)) if !own.is(&default))
+    };
+    if !speaks("__str__") && !speaks("__repr__") {
+        return Encoded::Borrowed(Value::Null);
+    }
+    match value.str() {
+        Ok(text) => Encoded::Text(text.to_string_lossy().into_owned()),
+        Err(error) => {
+            api::log_exception(py, &api.logger, "str() of an attribute value failed, it becomes null", error);
+            Encoded::Borrowed(Value::Null)
+        }
+    }
+}
+
+/// Encodes `mapping` as attributes written to `field`.
+pub fn attributes(
+    py: Python<'_>,
+    api: &Api,
+    mapping: Option<&Bound<'_, PyAny>>,
+    field: u8,
+    limit: Option<u32>,
+    max_length: Option<u32>,
+) -> PyResult<Attributes> {
+    let mut attributes = Attributes::new(field);
+    if let Some(mapping) = mapping.filter(|mapping| !mapping.is_none()) {
+        set_all(py, api, mapping, |key, value| set_or_drop(&mut attributes, key, value, limit), max_length)?;
+    }
+    Ok(attributes)
+}
+
+/// Sets one attribute, or counts one with an invalid key as dropped.
+#[inline]
+pub fn set_or_drop(attributes: &mut Attributes, key: Option<&str>, value: &Value<'_>, limit: Option<u32>) {
+    match key {
+        Some(key) => attributes.set(key, value, limit),
+        None => attributes.dropped += 1,
+    }
+}

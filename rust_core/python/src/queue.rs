@@ -1,0 +1,141 @@
+//! `SpanQueue`: the bounded queue between recorders and a worker.
+
+use crate::batch::Batch;
+use crate::cell::GilCell;
+use crate::recorder;
+use crate::span::Span;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::PyTraverseError;
+use pyo3::types::PyDict;
+use pyspan_core::queue::{Pushed, Queue, Settings};
+use pyspan_core::scope::Scope;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A bounded queue of encoded spans; see `pyspan/_core.pyi`.
+#[pyclass(frozen, weakref, module = "pyspan._core")]
+pub struct SpanQueue {
+    inner: Arc<Queue>,
+    block_timeout: Option<Duration>,
+    on_first_span: GilCell<Option<Py<PyAny>>>,
+}
+
+#[pymethods]
+impl SpanQueue {
+    #[new]
+    #[pyo3(signature = (*, max_spans, max_bytes, batch_spans, batch_bytes, block_timeout=None))]
+    fn new(
+        max_spans: usize,
+        max_bytes: usize,
+        batch_spans: usize,
+        batch_bytes: usize,
+        block_timeout: Option<f64>,
+    ) -> PyResult<Self> {
+        let settings = Settings { max_spans, max_bytes, batch_spans: batch_spans.min(max_spans), batch_bytes };
+        if [max_spans, max_bytes, batch_spans, batch_bytes].contains(&0) {
+            return Err(PyValueError::new_err(format!("queue limits must be positive, got {settings:?}")));
+        }
+        let block_timeout = block_timeout.map(Duration::try_from_secs_f64).transpose();
+        let block_timeout = block_timeout.map_err(|error| PyValueError::new_err(format!("block_timeout: {error}")))?;
+        Ok(Self { inner: Queue::new(settings)?, block_timeout, on_first_span: GilCell::new(None) })
+    }
+
+    fn fileno(&self) -> i32 {
+        self.inner.fileno()
+    }
+
+    fn wake(&self) {
+        self.inner.wake();
+    }
+
+    fn clear_wakeup(&self) {
+        self.inner.clear_wakeup();
+    }
+
+    #[pyo3(signature = (partial=false))]
+    fn take(&self, py: Python<'_>, partial: bool) -> Option<Batch> {
+        py.detach(|| self.inner.take(partial)).map(Batch::from)
+    }
+
+    fn push(&self, span: &Bound<'_, Span>) -> bool {
+        recorder::push(span, self)
+    }
+
+    fn on_first_span(&self, py: Python<'_>, callback: Py<PyAny>) {
+        let replaced = self.on_first_span.borrow_mut(py).replace(callback);
+        drop(replaced);
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.inner.counts();
+        let dict = PyDict::new(py);
+        dict.set_item("queued_spans", counts.queued_spans)?;
+        dict.set_item("queued_bytes", counts.queued_bytes)?;
+        dict.set_item("accepted", counts.accepted)?;
+        dict.set_item("taken", counts.taken)?;
+        dict.set_item("dropped_queue_full", counts.dropped_queue_full)?;
+        dict.set_item("dropped_after_shutdown", counts.dropped_after_shutdown)?;
+        dict.set_item("left_to_parent", counts.left_to_parent)?;
+        Ok(dict)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.on_first_span.try_borrow_for_gc().as_deref().map_or(Ok(()), |callback| visit.call(callback))
+    }
+
+    fn __clear__(&self) {
+        let callback = self.on_first_span.try_borrow_mut_for_gc().and_then(|mut callback| callback.take());
+        drop(callback);
+    }
+}
+
+impl SpanQueue {
+    /// Puts a span in by the queue's policy; true when it is in. No cell may be borrowed: the lock of the interpreter is
+    /// released while waiting, and the worker's start is Python.
+    #[inline]
+    pub fn put(&self, py: Python<'_>, scope: &Arc<Scope>, len: usize, write: &dyn Fn(&mut Vec<u8>)) -> bool {
+        match self.inner.push(scope, len, write) {
+            Pushed::Queued => true,
+            Pushed::First => self.start_worker(py),
+            Pushed::Closed => false,
+            Pushed::Full => self.put_when_there_is_room(py, scope, len, write),
+        }
+    }
+
+    #[cold]
+    fn put_when_there_is_room(
+        &self,
+        py: Python<'_>,
+        scope: &Arc<Scope>,
+        len: usize,
+        write: &dyn Fn(&mut Vec<u8>),
+    ) -> bool {
+        let deadline = self.block_timeout.map(|timeout| Instant::now() + timeout);
+        while let Some(deadline) = deadline {
+            if !py.detach(|| self.inner.wait_for_room(deadline)) {
+                break;
+            }
+            match self.inner.push(scope, len, write) {
+                Pushed::Full => {}
+                pushed => return pushed != Pushed::Closed,
+            }
+        }
+        self.inner.count_full();
+        false
+    }
+
+    #[cold]
+    fn start_worker(&self, py: Python<'_>) -> bool {
+        let callback = self.on_first_span.borrow(py).as_ref().map(|callback| callback.clone_ref(py));
+        if let Some(Err(error)) = callback.map(|callback| callback.call0(py)) {
+            error.write_unraisable(py, None);
+        }
+        true
+    }
+}

@@ -1,0 +1,238 @@
+//! `Recorder`: the native half of a tracer provider, and where finished spans go.
+
+use crate::api::{self, Api};
+use crate::cell::GilCell;
+use crate::queue::SpanQueue;
+use crate::sampling::NativeSampler;
+use crate::span::Span;
+use crate::tracer::Tracer;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyspan_core::sampling::Sampler;
+use pyspan_core::scope::Resource;
+use pyspan_core::span;
+use std::sync::Arc;
+
+/// How much a span may hold.
+#[pyclass(frozen, module = "pyspan._core")]
+pub struct Limits {
+    inner: span::Limits,
+}
+
+#[pymethods]
+impl Limits {
+    #[new]
+    #[pyo3(signature = (*, attributes, events, links, event_attributes, link_attributes, attribute_length, span_attribute_length))]
+    const fn new(
+        attributes: Option<u32>,
+        events: Option<u32>,
+        links: Option<u32>,
+        event_attributes: Option<u32>,
+        link_attributes: Option<u32>,
+        attribute_length: Option<u32>,
+        span_attribute_length: Option<u32>,
+    ) -> Self {
+        let inner = span::Limits {
+            attributes,
+            events,
+            links,
+            event_attributes,
+            link_attributes,
+            attribute_length,
+            span_attribute_length,
+        };
+        Self { inner }
+    }
+}
+
+/// The native half of a tracer provider; see `pyspan/_core.pyi`.
+#[pyclass(frozen, weakref, module = "pyspan._core")]
+pub struct Recorder {
+    pub api: &'static Api,
+    pub limits: span::Limits,
+    pub native_sampler: Option<Sampler>,
+    pub sampler: Py<PyAny>,
+    pub id_generator: Option<Py<PyAny>>,
+    pub state: GilCell<State>,
+}
+
+/// What changes during a recorder's life.
+pub struct State {
+    pub resource: Py<PyAny>,
+    pub encoded_resource: Arc<Resource>,
+    pub processor: Option<Py<PyAny>>,
+    pub queues: Arc<[Py<SpanQueue>]>,
+    pub counts: Counts,
+}
+
+/// Counts since the process started (a forked child goes on counting from its parent's).
+#[derive(Clone, Copy, Default)]
+pub struct Counts {
+    pub started: u64,
+    pub ended: u64,
+    pub unsampled: u64,
+}
+
+#[pymethods]
+impl Recorder {
+    #[new]
+    #[pyo3(signature = (resource, encoded_resource, schema_url, limits, sampler, native_sampler, id_generator))]
+    fn new(
+        py: Python<'_>,
+        resource: Py<PyAny>,
+        encoded_resource: Vec<u8>,
+        schema_url: String,
+        limits: &Limits,
+        sampler: Py<PyAny>,
+        native_sampler: Option<&NativeSampler>,
+        id_generator: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let state = State {
+            resource,
+            encoded_resource: Arc::new(Resource { encoded: encoded_resource, schema_url }),
+            processor: None,
+            queues: Arc::from([]),
+            counts: Counts::default(),
+        };
+        Ok(Self {
+            api: api::get(py)?,
+            limits: limits.inner,
+            native_sampler: native_sampler.map(|native| native.inner.clone()),
+            sampler,
+            id_generator,
+            state: GilCell::new(state),
+        })
+    }
+
+    fn set_resource(&self, py: Python<'_>, resource: Py<PyAny>, encoded: Vec<u8>, schema_url: String) {
+        let encoded = Arc::new(Resource { encoded, schema_url });
+        let mut state = self.state.borrow_mut(py);
+        state.encoded_resource = encoded;
+        let replaced = std::mem::replace(&mut state.resource, resource);
+        drop(state);
+        drop(replaced);
+    }
+
+    fn set_processor(&self, py: Python<'_>, processor: Option<Py<PyAny>>) {
+        let replaced = std::mem::replace(&mut self.state.borrow_mut(py).processor, processor);
+        drop(replaced);
+    }
+
+    fn add_queue(&self, py: Python<'_>, queue: Py<SpanQueue>) {
+        self.change_queues(py, |queues| queues.push(queue));
+    }
+
+    fn remove_queue(&self, py: Python<'_>, queue: &Bound<'_, SpanQueue>) {
+        self.change_queues(py, |queues| queues.retain(|known| !known.is(queue)));
+    }
+
+    fn tracer(slf: &Bound<'_, Self>, scope: Py<PyAny>, encoded: Vec<u8>, schema_url: String) -> Tracer {
+        Tracer::new(slf, scope, encoded, schema_url)
+    }
+
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.state.borrow(py).counts;
+        let dict = PyDict::new(py);
+        dict.set_item("started", counts.started)?;
+        dict.set_item("ended", counts.ended)?;
+        dict.set_item("live", counts.started.saturating_sub(counts.ended))?;
+        dict.set_item("unsampled", counts.unsampled)?;
+        Ok(dict)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.sampler)?;
+        visit.call(&self.id_generator)?;
+        let Some(state) = self.state.try_borrow_for_gc() else { return Ok(()) };
+        visit.call(&state.resource)?;
+        visit.call(&state.processor)?;
+        state.queues.iter().try_for_each(|queue| visit.call(queue))
+    }
+
+    fn __clear__(&self) {
+        let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
+        let cleared = (state.processor.take(), std::mem::replace(&mut state.queues, Arc::from([])));
+        drop(state);
+        drop(cleared);
+    }
+}
+
+impl Recorder {
+    fn change_queues(&self, py: Python<'_>, change: impl FnOnce(&mut Vec<Py<SpanQueue>>)) {
+        let known = self.state.borrow(py).queues.clone();
+        let mut queues: Vec<_> = known.iter().map(|queue| queue.clone_ref(py)).collect();
+        change(&mut queues);
+        self.state.borrow_mut(py).queues = Arc::from(queues);
+        drop(known);
+    }
+
+    /// Hands an ended span to the queues and the Python processors.
+    #[inline]
+    pub fn finish(&self, span: &Bound<'_, Span>) {
+        let py = span.py();
+        let (processor, queues) = {
+            let mut state = self.state.borrow_mut(py);
+            state.counts.ended += 1;
+            (state.processor.as_ref().map(|processor| processor.clone_ref(py)), state.queues.clone())
+        };
+        if let Some(processor) = &processor {
+            self.notify(py, processor, "_on_ending", span);
+        }
+        if span.get().is_sampled(py) {
+            for queue in queues.iter() {
+                push(span, queue.get());
+            }
+        }
+        if let Some(processor) = &processor {
+            self.notify(py, processor, "on_end", span);
+        }
+    }
+
+    fn notify(&self, py: Python<'_>, processor: &Py<PyAny>, method: &str, span: &Bound<'_, Span>) {
+        if let Err(error) = processor.bind(py).call_method1(method, (span,)) {
+            api::log_exception(py, &self.api.logger, "a span processor failed at the end of a span", error);
+        }
+    }
+
+    /// Tells the Python processors that `span` has started.
+    #[inline]
+    pub fn announce(&self, span: &Bound<'_, Span>, context: Option<&Bound<'_, PyAny>>) {
+        let py = span.py();
+        let processor = {
+            let mut state = self.state.borrow_mut(py);
+            state.counts.started += 1;
+            state.processor.as_ref().map(|processor| processor.clone_ref(py))
+        };
+        if let Some(processor) = processor {
+            self.tell_start(py, &processor, span, context);
+        }
+    }
+
+    fn tell_start(
+        &self,
+        py: Python<'_>,
+        processor: &Py<PyAny>,
+        span: &Bound<'_, Span>,
+        context: Option<&Bound<'_, PyAny>>,
+    ) {
+        let kwargs = PyDict::new(py);
+        let told = kwargs.set_item("parent_context", context).and_then(|()| {
+            let args = PyTuple::new(py, [span])?;
+            processor.bind(py).call_method("on_start", args, Some(&kwargs))
+        });
+        if let Err(error) = told {
+            api::log_exception(py, &self.api.logger, "a span processor failed at the start of a span", error);
+        }
+    }
+}
+
+/// Frames an ended span into `queue`; true when it is in.
+#[inline]
+pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> bool {
+    let py = span.py();
+    let span = span.get();
+    let scope = span.tracer(py).scope(py);
+    queue.put(py, &scope, span.framed_len(py), &|out| span.frame(py, out))
+}

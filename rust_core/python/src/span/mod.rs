@@ -1,0 +1,529 @@
+//! `Span`: span and context manager in one object.
+
+mod parts;
+mod read;
+mod start;
+mod state;
+
+pub use state::{Options, Request};
+
+use crate::api::{self, Api};
+use crate::cell::GilCell;
+use crate::tracer::Tracer;
+use crate::{current, encode};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyMappingProxy, PyString, PyTuple};
+use pyspan_core::clock::now_ns;
+use pyspan_core::span::{Limits, StatusCode, frame_span, framed_len};
+use state::{Pending, Phase, State};
+
+/// A span of this process; see `pyspan/_core.pyi`.
+#[pyclass(frozen, weakref, module = "pyspan.sdk.trace", freelist = 256)]
+pub struct Span {
+    tracer: Py<Tracer>,
+    options: Options,
+    kind: u8,
+    state: GilCell<State>,
+}
+
+#[pymethods]
+impl Span {
+    #[pyo3(signature = (key, value))]
+    fn set_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+        if !self.may_record(py, "Setting attribute on ended span.") {
+            return;
+        }
+        let (api, limits) = (self.api(py), self.limits(py));
+        let key = encode::key_text(py, api, key);
+        let value = encode::encode(py, api, value, limits.span_attribute_length, 0);
+        let mut state = self.state.borrow_mut(py);
+        let key = key.as_ref().map(encode::Text::as_str);
+        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
+    }
+
+    fn set_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
+        if self.may_record(py, "Setting attribute on ended span.") {
+            self.set_all(py, attributes);
+        }
+    }
+
+    #[pyo3(signature = (name, attributes=None, timestamp=None))]
+    fn add_event(
+        &self,
+        py: Python<'_>,
+        name: Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+        timestamp: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if !self.may_record(py, "Tried calling add_event on an ended span.") {
+            return Ok(());
+        }
+        let (api, limits) = (self.api(py), self.limits(py));
+        let time_ns = start::given_time(py, api, timestamp).unwrap_or_else(now_ns);
+        let name = start::clean_name(name)?;
+        match parts::event(py, api, limits, name.to_str()?, time_ns, attributes) {
+            Ok(event) => self.state.borrow_mut(py).body().events.push(&event, limits.events),
+            Err(error) => api::log_exception(py, &api.logger, "an event could not be recorded", error),
+        }
+        Ok(())
+    }
+
+    #[pyo3(signature = (context, attributes=None))]
+    fn add_link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
+        if self.may_record(py, "Tried calling add_link on an ended span.") {
+            self.link(py, context, attributes);
+        }
+    }
+
+    #[pyo3(signature = (status, description=None))]
+    fn set_status(
+        &self,
+        py: Python<'_>,
+        status: &Bound<'_, PyAny>,
+        description: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if !self.may_record(py, "Tried calling set_status on an ended span.") {
+            return Ok(());
+        }
+        let api = self.api(py);
+        let description = description.filter(|text| !text.is_none());
+        let status = if status.is_instance(api.status_type.bind(py))? {
+            if let Some(text) = description {
+                let message = "Description %s ignored. Use either `Status` or `(StatusCode, Description)`";
+                api::warn(py, &api.logger, message, &[text]);
+            }
+            status.clone()
+        } else if api.status_code(status).is_some() {
+            api.status_type.bind(py).call1((status, description))?
+        } else {
+            return Ok(());
+        };
+        self.take_status(py, &status)
+    }
+
+    fn update_name(&self, py: Python<'_>, name: Bound<'_, PyAny>) -> PyResult<()> {
+        if self.may_record(py, "Tried calling update_name on an ended span.") {
+            let name = start::clean_name(name)?.unbind();
+            let replaced = std::mem::replace(&mut self.state.borrow_mut(py).name, name);
+            drop(replaced);
+        }
+        Ok(())
+    }
+
+    #[pyo3(signature = (exception, attributes=None, timestamp=None, escaped=false))]
+    fn record_exception(
+        &self,
+        py: Python<'_>,
+        exception: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+        timestamp: Option<&Bound<'_, PyAny>>,
+        escaped: bool,
+    ) -> PyResult<()> {
+        let described = api::readable(py)?.call_method1("exception_attributes", (exception, escaped));
+        let described = described.and_then(|described| {
+            if let Some(attributes) = attributes.filter(|attributes| !attributes.is_none()) {
+                described.call_method1("update", (attributes,))?;
+            }
+            Ok(described)
+        });
+        match described {
+            Ok(described) => self.add_event(py, PyString::intern(py, "exception").into_any(), Some(&described), timestamp),
+            Err(error) => {
+                api::log_exception(py, &self.api(py).logger, "an exception could not be recorded", error);
+                Ok(())
+            }
+        }
+    }
+
+    fn is_recording(&self, py: Python<'_>) -> bool {
+        self.state.borrow(py).is_recording()
+    }
+
+    #[pyo3(signature = (start_time=None, parent_context=None))]
+    fn start<'py>(
+        slf: &Bound<'py, Self>,
+        start_time: Option<Bound<'py, PyAny>>,
+        parent_context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.state.borrow(py).phase != Phase::Unstarted {
+            api::warn(py, &this.api(py).logger, "Calling start() on a started span.", &[]);
+            return Ok(());
+        }
+        Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time })
+    }
+
+    #[pyo3(signature = (end_time=None))]
+    fn end(slf: &Bound<'_, Self>, end_time: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let end_ns = start::given_time(py, this.api(py), end_time);
+        let mut state = this.state.borrow_mut(py);
+        match state.phase {
+            Phase::Live => {
+                state.phase = Phase::Ended;
+                state.end_ns = end_ns.unwrap_or_else(now_ns);
+                let recording = state.recording;
+                drop(state);
+                if recording {
+                    this.tracer(py).recorder.get().finish(slf);
+                }
+                Ok(())
+            }
+            Phase::Unstarted => Err(PyRuntimeError::new_err("Calling end() on a not started span.")),
+            Phase::Ended => {
+                let recording = state.recording;
+                drop(state);
+                if recording {
+                    api::warn(py, &this.api(py).logger, "Calling end() on an ended span.", &[]);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.options.current {
+            if this.state.borrow(py).phase == Phase::Unstarted {
+                this.start_pending(slf)?;
+            }
+            let token = current::attach(py, this.api(py), slf.as_any())?.unbind();
+            let replaced = this.state.borrow_mut(py).token.replace(token);
+            drop(replaced);
+        }
+        Ok(slf.clone())
+    }
+
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (exc_type, traceback);
+        let (py, this) = (slf.py(), slf.get());
+        let token = this.state.borrow_mut(py).token.take();
+        if let Some(token) = token {
+            current::detach(py, this.api(py), token.bind(py))?;
+        }
+        if !exc_value.is_none() {
+            this.note_exception(py, exc_value)?;
+        }
+        let ended = this.state.borrow(py).phase == Phase::Ended;
+        if this.options.end_on_exit && !(this.options.current && ended) { Self::end(slf, None) } else { Ok(()) }
+    }
+
+    fn __call__<'py>(slf: &Bound<'py, Self>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("pyspan.sdk.trace._decorator")?.call_method1("decorate", (slf, function))
+    }
+
+    /// A fresh span like this one, for each call of a decorated function.
+    fn _again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let (py, this) = (slf.py(), slf.get());
+        let (name, request) = {
+            let state = this.state.borrow(py);
+            (state.name.clone_ref(py), state.pending.as_ref().map(|pending| pending.request(py)))
+        };
+        let kind = this.api(py).kinds[usize::from(this.kind - 1)].bind(py);
+        let again = Self::create(this.tracer.bind(py), name.into_bound(py).into_any(), Some(kind), this.options)?;
+        if let Some(request) = request {
+            again.get().keep_for_later(py, request);
+        }
+        Ok(again)
+    }
+
+    fn get_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        read::own_context(py, self)
+    }
+
+    #[getter]
+    fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        read::own_context(py, self)
+    }
+
+    #[getter]
+    fn parent<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        read::parent(py, self)
+    }
+
+    #[getter]
+    fn name(&self, py: Python<'_>) -> Py<PyString> {
+        self.state.borrow(py).name.clone_ref(py)
+    }
+
+    #[getter]
+    fn kind(&self, py: Python<'_>) -> Py<PyAny> {
+        self.api(py).kinds[usize::from(self.kind - 1)].clone_ref(py)
+    }
+
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
+        read::attributes(py, self)
+    }
+
+    #[getter]
+    fn events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        read::events(py, self)
+    }
+
+    #[getter]
+    fn links<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        read::links(py, self)
+    }
+
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (code, message) = {
+            let state = self.state.borrow(py);
+            (state.status as u8, state.status_message.as_deref().map(str::to_owned))
+        };
+        api::readable(py)?.call_method1("status", (code, message))
+    }
+
+    #[getter]
+    fn start_time(&self, py: Python<'_>) -> Option<u64> {
+        let state = self.state.borrow(py);
+        (state.phase != Phase::Unstarted).then_some(state.start_ns)
+    }
+
+    #[getter]
+    fn end_time(&self, py: Python<'_>) -> Option<u64> {
+        let state = self.state.borrow(py);
+        (state.phase == Phase::Ended).then_some(state.end_ns)
+    }
+
+    #[getter]
+    fn _start_time(&self, py: Python<'_>) -> Option<u64> {
+        self.start_time(py)
+    }
+
+    #[getter]
+    fn _end_time(&self, py: Python<'_>) -> Option<u64> {
+        self.end_time(py)
+    }
+
+    #[getter]
+    fn resource(&self, py: Python<'_>) -> Py<PyAny> {
+        self.tracer(py).recorder.get().state.borrow(py).resource.clone_ref(py)
+    }
+
+    #[getter]
+    fn instrumentation_scope(&self, py: Python<'_>) -> Py<PyAny> {
+        self.tracer(py).instrumentation_scope.clone_ref(py)
+    }
+
+    #[getter]
+    fn instrumentation_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(py)?.call_method1("instrumentation_info", (&self.tracer(py).instrumentation_scope,))
+    }
+
+    #[getter]
+    fn dropped_attributes(&self, py: Python<'_>) -> u32 {
+        self.state.borrow(py).body.as_ref().map_or(0, |body| body.attributes.dropped)
+    }
+
+    #[getter]
+    fn dropped_events(&self, py: Python<'_>) -> u32 {
+        self.state.borrow(py).body.as_ref().map_or(0, |body| body.events.dropped)
+    }
+
+    #[getter]
+    fn dropped_links(&self, py: Python<'_>) -> u32 {
+        self.state.borrow(py).body.as_ref().map_or(0, |body| body.links.dropped)
+    }
+
+    #[pyo3(signature = (indent=Some(4)))]
+    fn to_json<'py>(slf: &Bound<'py, Self>, indent: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(slf.py())?.call_method1("to_json", (slf, indent))
+    }
+
+    fn _readable_span<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let context = slf.get().get_span_context(slf.py())?.repr()?;
+        Ok(format!("Span(name=\"{}\", context={})", slf.get().name(slf.py()).bind(slf.py()), context))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.tracer)?;
+        let Some(state) = self.state.try_borrow_for_gc() else { return Ok(()) };
+        visit.call(&state.token)?;
+        let Some(pending) = &state.pending else { return Ok(()) };
+        [&pending.context, &pending.attributes, &pending.links].into_iter().try_for_each(|kept| visit.call(kept))
+    }
+
+    fn __clear__(&self) {
+        let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
+        let cleared = (state.token.take(), state.pending.take());
+        drop(state);
+        drop(cleared);
+    }
+}
+
+impl Span {
+    #[inline]
+    pub fn create<'py>(
+        tracer: &Bound<'py, Tracer>,
+        name: Bound<'py, PyAny>,
+        kind: Option<&Bound<'py, PyAny>>,
+        options: Options,
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = tracer.py();
+        let kind = tracer.get().recorder.get().api.kind_number(kind);
+        let state = GilCell::new(State::new(start::clean_name(name)?.unbind()));
+        Bound::new(py, Self { tracer: tracer.clone().unbind(), options, kind, state })
+    }
+
+    pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {
+        let pending = Box::new(Pending::keep(request));
+        self.state.borrow_mut(py).pending = Some(pending);
+    }
+
+    #[inline]
+    pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) -> PyResult<()> {
+        start::start(slf, request)
+    }
+
+    #[inline]
+    fn start_pending<'py>(&self, slf: &Bound<'py, Self>) -> PyResult<()> {
+        let pending = self.state.borrow_mut(slf.py()).pending.take();
+        let nothing = Request { context: None, attributes: None, links: None, start_time: None };
+        let request = pending.as_ref().map_or(nothing, |pending| pending.request(slf.py()));
+        Self::start_with(slf, &request)
+    }
+
+    #[inline]
+    pub fn tracer(&self, _py: Python<'_>) -> &Tracer {
+        self.tracer.get()
+    }
+
+    #[inline]
+    fn api(&self, py: Python<'_>) -> &'static Api {
+        self.tracer(py).recorder.get().api
+    }
+
+    #[inline]
+    fn limits<'a>(&'a self, py: Python<'a>) -> &'a Limits {
+        &self.tracer(py).recorder.get().limits
+    }
+
+    pub fn is_sampled(&self, py: Python<'_>) -> bool {
+        self.state.borrow(py).context.is_some_and(|context| context.is_sampled())
+    }
+
+    /// Returns the length of the span as an OTLP message.
+    #[inline]
+    pub fn framed_len(&self, py: Python<'_>) -> usize {
+        let state = self.state.borrow(py);
+        state.header(py, self.kind).map_or(0, |header| framed_len(&header, state.body.as_deref()))
+    }
+
+    /// Appends the span as an OTLP message.
+    #[inline]
+    pub fn frame(&self, py: Python<'_>, out: &mut Vec<u8>) {
+        let state = self.state.borrow(py);
+        if let Some(header) = state.header(py, self.kind) {
+            frame_span(out, &header, state.body.as_deref());
+        }
+    }
+
+    /// True while the span records; an ended one that did is warned about.
+    #[inline]
+    fn may_record(&self, py: Python<'_>, warning: &str) -> bool {
+        let (recording, phase) = {
+            let state = self.state.borrow(py);
+            (state.recording, state.phase)
+        };
+        if recording && phase == Phase::Ended {
+            api::warn(py, &self.api(py).logger, warning, &[]);
+        }
+        recording && phase == Phase::Live
+    }
+
+    fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
+        let (api, limits) = (self.api(py), self.limits(py));
+        let set = |key: Option<&str>, value: &pyspan_core::span::Value<'_>| {
+            encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, limits.attributes);
+        };
+        if let Err(error) = encode::set_all(py, api, attributes, set, limits.span_attribute_length) {
+            api::log_exception(py, &api.logger, "attributes could not be read", error);
+        }
+    }
+
+    fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) {
+        let each = links.try_iter().and_then(|links| {
+            for link in links {
+                let link = link?;
+                self.link(py, &link.getattr("context")?, Some(&link.getattr("attributes")?));
+            }
+            Ok(())
+        });
+        if let Err(error) = each {
+            api::log_exception(py, &self.api(py).logger, "links could not be read", error);
+        }
+    }
+
+    fn link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
+        let (api, limits) = (self.api(py), self.limits(py));
+        match parts::link(py, api, limits, context, attributes) {
+            Ok(Some(link)) => self.state.borrow_mut(py).body().links.push(&link, limits.links),
+            Ok(None) => {}
+            Err(error) => api::log_exception(py, &api.logger, "a link could not be read", error),
+        }
+    }
+
+    /// OK is final and UNSET says nothing, as the specification has it.
+    fn take_status(&self, py: Python<'_>, status: &Bound<'_, PyAny>) -> PyResult<()> {
+        let code = self.api(py).status_code(&status.getattr("status_code")?).unwrap_or_default();
+        let message = status.getattr("description")?.extract::<Option<String>>().unwrap_or_default();
+        let mut state = self.state.borrow_mut(py);
+        if state.status != StatusCode::Ok && code != StatusCode::Unset {
+            state.status = code;
+            state.status_message = message.map(String::into_boxed_str);
+        }
+        Ok(())
+    }
+
+    /// Records what left the `with` block. A span made current ignores `GeneratorExit` and its like, as the API does.
+    #[cold]
+    fn note_exception(&self, py: Python<'_>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        let counts = !self.options.current || exception.is_instance(self.api(py).exception_type.bind(py))?;
+        if !counts || !self.state.borrow(py).is_recording() {
+            return Ok(());
+        }
+        if self.options.record_exception {
+            self.record_exception(py, exception, None, None, !self.options.current)?;
+        }
+        if self.options.set_status_on_exception {
+            let description = api::readable(py)?.call_method1("exception_description", (exception,))?;
+            let error = &self.api(py).status_codes[2];
+            self.set_status(py, error.bind(py), Some(&description))?;
+        }
+        Ok(())
+    }
+}
+
+/// Encodes `attributes` as a `Resource` message.
+#[pyfunction]
+pub fn encode_resource(py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let field = pyspan_core::span::field::RESOURCE_ATTRIBUTES;
+    Ok(encode::attributes(py, api::get(py)?, Some(attributes), field, None, None)?.as_bytes().to_vec())
+}
+
+/// Encodes an `InstrumentationScope` message.
+#[pyfunction]
+pub fn encode_scope(py: Python<'_>, name: &str, version: &str, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    pyspan_core::otlp::wire::put_bytes(&mut out, 1, name.as_bytes());
+    if !version.is_empty() {
+        pyspan_core::otlp::wire::put_bytes(&mut out, 2, version.as_bytes());
+    }
+    let field = pyspan_core::span::field::SCOPE_ATTRIBUTES;
+    out.extend_from_slice(encode::attributes(py, api::get(py)?, Some(attributes), field, None, None)?.as_bytes());
+    Ok(out)
+}

@@ -1,0 +1,238 @@
+//! Starting a span: parent, ids, sampling.
+
+use super::Span;
+use super::state::{Parent, Phase, Request, SharedTraceState, TraceState};
+use crate::api::{self, Api};
+use crate::recorder::Recorder;
+use crate::{current, encode};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use pyspan_core::clock::now_ns;
+use pyspan_core::context::{RANDOM_TRACE_ID, SAMPLED, SpanContext};
+use pyspan_core::ids::{SpanId, TraceId, random_span_id, random_trace_id};
+use std::sync::Arc;
+
+/// What a sampler said.
+struct Sampling<'py> {
+    recording: bool,
+    sampled: bool,
+    attributes: Option<Bound<'py, PyAny>>,
+    trace_state: SharedTraceState,
+}
+
+/// Gives `span` its identity and its first attributes and links, and tells the processors.
+#[inline]
+pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
+    let (py, this) = (span.py(), span.get());
+    let tracer = this.tracer(py);
+    let recorder = tracer.recorder.get();
+    let parent = find_parent(py, recorder.api, request.context.as_ref());
+    if !tracer.is_enabled() {
+        stay_silent(py, this, parent);
+        return Ok(());
+    }
+    let now = now_ns();
+    let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now);
+    let sampling = sample(py, recorder, this, parent.as_ref(), trace_id, request);
+    let flags = if sampling.sampled { SAMPLED } else { 0 } | if random { RANDOM_TRACE_ID } else { 0 };
+    let context = SpanContext { trace_id, span_id: span_id(py, recorder, now), flags, remote: false };
+    let start_ns = given_time(py, recorder.api, request.start_time.as_ref()).unwrap_or(now);
+    {
+        let mut state = this.state.borrow_mut(py);
+        state.phase = Phase::Live;
+        state.recording = sampling.recording;
+        state.context = Some(context);
+        state.trace_state = sampling.trace_state;
+        state.parent = parent.map(Box::new);
+        state.start_ns = start_ns;
+    }
+    if !sampling.recording {
+        recorder.state.borrow_mut(py).counts.unsampled += 1;
+        return Ok(());
+    }
+    fill(py, this, sampling.attributes.as_ref(), request.links.as_ref());
+    recorder.announce(span, request.context.as_ref());
+    Ok(())
+}
+
+/// A disabled tracer passes its parent on and records nothing.
+fn stay_silent(py: Python<'_>, span: &Span, parent: Option<Parent>) {
+    let mut state = span.state.borrow_mut(py);
+    state.phase = Phase::Live;
+    if let Some(parent) = parent {
+        state.context = Some(parent.context);
+        state.trace_state = parent.trace_state;
+    }
+}
+
+fn fill(py: Python<'_>, span: &Span, attributes: Option<&Bound<'_, PyAny>>, links: Option<&Bound<'_, PyAny>>) {
+    if let Some(attributes) = attributes {
+        span.set_all(py, attributes);
+    }
+    if let Some(links) = links {
+        span.add_links(py, links);
+    }
+}
+
+/// Finds the parent in `context` or the current context; what is no span there is no parent, with a log line.
+#[inline]
+fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>) -> Option<Parent> {
+    let found = current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
+    found.unwrap_or_else(|error| {
+        api::log_exception(py, &api.logger, "the parent in the context could not be read, the span becomes a root", error);
+        None
+    })
+}
+
+#[inline]
+fn parent_of(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
+    if let Ok(span) = found.cast_exact::<Span>() {
+        let state = span.get().state.borrow(py);
+        let parent = |context| Parent { context, trace_state: state.trace_state.clone() };
+        return Ok(state.context.map(parent));
+    }
+    foreign_parent(py, api, found)
+}
+
+/// A span of the API or of another SDK.
+fn foreign_parent(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
+    if !found.hasattr("get_span_context")? {
+        return Ok(None);
+    }
+    let context = found.call_method0("get_span_context")?;
+    if context.is_none() {
+        return Ok(None);
+    }
+    let Some(span_context) = read_span_context(&context)? else { return Ok(None) };
+    let trace_state = shared_trace_state(api, &context.getattr("trace_state")?)?;
+    let _ = py;
+    Ok(Some(Parent { context: span_context, trace_state }))
+}
+
+/// Reads an API `SpanContext`; `None` when it is not valid.
+pub fn read_span_context(context: &Bound<'_, PyAny>) -> PyResult<Option<SpanContext>> {
+    let (trace_id, span_id, remote, flags) = match context.cast::<PyTuple>() {
+        Ok(fields) if fields.len() >= 6 => {
+            (fields.get_item(0)?, fields.get_item(1)?, fields.get_item(2)?, fields.get_item(3)?)
+        }
+        _ => {
+            let field = |name: &str| context.getattr(name);
+            (field("trace_id")?, field("span_id")?, field("is_remote")?, field("trace_flags")?)
+        }
+    };
+    let ids = (trace_id.extract::<u128>().ok().and_then(TraceId::from_int), span_id.extract::<u64>().ok().and_then(SpanId::from_int));
+    let (Some(trace_id), Some(span_id)) = ids else { return Ok(None) };
+    let flags = flags.extract::<u8>().unwrap_or_default();
+    Ok(Some(SpanContext { trace_id, span_id, flags, remote: remote.is_truthy()? }))
+}
+
+/// Keeps a trace state with its header text; `None` for an empty one.
+pub fn shared_trace_state(api: &Api, object: &Bound<'_, PyAny>) -> PyResult<SharedTraceState> {
+    if object.is(&api.default_trace_state) || !object.is_truthy()? {
+        return Ok(None);
+    }
+    let header = object.call_method0("to_header")?.cast::<PyString>()?.to_string_lossy().into_owned();
+    Ok(Some(Arc::new(TraceState { object: object.clone().unbind(), header })))
+}
+
+/// The parent's trace id, or a new one; and whether its low bits are random.
+#[inline]
+fn trace_id(py: Python<'_>, recorder: &Recorder, parent: Option<&Parent>, now: u64) -> (TraceId, bool) {
+    if let Some(parent) = parent {
+        return (parent.context.trace_id, parent.context.flags & RANDOM_TRACE_ID != 0);
+    }
+    let Some(generator) = &recorder.id_generator else { return (random_trace_id(now), true) };
+    let generator = generator.bind(py);
+    let made = generator.call_method0("generate_trace_id").and_then(|id| id.extract::<u128>());
+    let random = generator.call_method0("is_trace_id_random").and_then(|random| random.is_truthy()).unwrap_or(false);
+    match made.map(TraceId::from_int) {
+        Ok(Some(id)) => (id, random),
+        Ok(None) => (random_trace_id(now), true),
+        Err(error) => {
+            api::log_exception(py, &recorder.api.logger, "the id generator failed, a random trace id is used", error);
+            (random_trace_id(now), true)
+        }
+    }
+}
+
+#[inline]
+fn span_id(py: Python<'_>, recorder: &Recorder, now: u64) -> SpanId {
+    let Some(generator) = &recorder.id_generator else { return random_span_id(now) };
+    let made = generator.bind(py).call_method0("generate_span_id").and_then(|id| id.extract::<u64>());
+    made.map(SpanId::from_int).unwrap_or_else(|error| {
+        api::log_exception(py, &recorder.api.logger, "the id generator failed, a random span id is used", error);
+        None
+    }).unwrap_or_else(|| random_span_id(now))
+}
+
+#[inline]
+fn sample<'py>(
+    py: Python<'py>,
+    recorder: &Recorder,
+    span: &Span,
+    parent: Option<&Parent>,
+    trace_id: TraceId,
+    request: &Request<'py>,
+) -> Sampling<'py> {
+    let inherited = || parent.and_then(|parent| parent.trace_state.clone());
+    if let Some(sampler) = &recorder.native_sampler {
+        let sampled = sampler.should_sample(parent.map(|parent| &parent.context), trace_id);
+        let attributes = request.attributes.clone();
+        return Sampling { recording: sampled, sampled, attributes, trace_state: inherited() };
+    }
+    ask_python(py, recorder, span, trace_id, request).unwrap_or_else(|error| {
+        api::log_exception(py, &recorder.api.logger, "the sampler failed, the span is recorded and sampled", error);
+        let attributes = request.attributes.clone();
+        Sampling { recording: true, sampled: true, attributes, trace_state: inherited() }
+    })
+}
+
+fn ask_python<'py>(
+    py: Python<'py>,
+    recorder: &Recorder,
+    span: &Span,
+    trace_id: TraceId,
+    request: &Request<'py>,
+) -> PyResult<Sampling<'py>> {
+    let name = span.state.borrow(py).name.clone_ref(py);
+    let links = match &request.links {
+        Some(links) => links.clone(),
+        None => recorder.api.empty_tuple.bind(py).clone().into_any(),
+    };
+    let kind = &recorder.api.kinds[usize::from(span.kind - 1)];
+    let args = (&request.context, trace_id.to_int(), name, kind, &request.attributes, links);
+    let result = recorder.sampler.bind(py).call_method1("should_sample", args)?;
+    let decision = result.getattr("decision")?;
+    Ok(Sampling {
+        recording: decision.call_method0("is_recording")?.is_truthy()?,
+        sampled: decision.call_method0("is_sampled")?.is_truthy()?,
+        attributes: Some(result.getattr("attributes")?).filter(|attributes| !attributes.is_none()),
+        trace_state: shared_trace_state(recorder.api, &result.getattr("trace_state")?)?,
+    })
+}
+
+/// A time that the caller gave, in nanoseconds; what is no time is ignored with a warning.
+pub fn given_time(py: Python<'_>, api: &Api, time: Option<&Bound<'_, PyAny>>) -> Option<u64> {
+    let time = time.filter(|time| !time.is_none())?;
+    let read = time.extract::<u64>().ok();
+    if read.is_none() {
+        api::warn(py, &api.logger, "`%s` is no time in nanoseconds since the epoch, now is used", &[time]);
+    }
+    read
+}
+
+/// Returns `name` as an exact string that UTF-8 can hold.
+#[inline]
+pub fn clean_name<'py>(name: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    let name = match name.cast_into_exact::<PyString>() {
+        Ok(name) => name,
+        Err(other) => {
+            let other = other.into_inner();
+            PyString::new(other.py(), &other.str()?.to_string_lossy())
+        }
+    };
+    match encode::text_of(&name) {
+        encode::Text::Borrowed(_) => Ok(name.clone()),
+        encode::Text::Replaced(text) => Ok(PyString::new(name.py(), &text)),
+    }
+}

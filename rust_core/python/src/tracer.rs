@@ -1,0 +1,151 @@
+//! `Tracer`: where spans come from.
+
+use crate::api;
+use crate::cell::GilCell;
+use crate::recorder::Recorder;
+use crate::span::{Options, Request, Span};
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyspan_core::scope::Scope;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A tracer of one instrumentation scope; see `pyspan/_core.pyi`.
+#[pyclass(frozen, weakref, subclass, module = "pyspan.sdk.trace")]
+pub struct Tracer {
+    pub recorder: Py<Recorder>,
+    pub instrumentation_scope: Py<PyAny>,
+    enabled: AtomicBool,
+    scope: GilCell<Arc<Scope>>,
+}
+
+#[pymethods]
+impl Tracer {
+    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true))]
+    fn start_span<'py>(
+        slf: &Bound<'py, Self>,
+        name: Bound<'py, PyAny>,
+        context: Option<Bound<'py, PyAny>>,
+        kind: Option<Bound<'py, PyAny>>,
+        attributes: Option<Bound<'py, PyAny>>,
+        links: Option<Bound<'py, PyAny>>,
+        start_time: Option<Bound<'py, PyAny>>,
+        record_exception: bool,
+        set_status_on_exception: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = Options { record_exception, set_status_on_exception, end_on_exit: true, current: false };
+        let span = Span::create(slf, name, kind.as_ref(), options)?;
+        let request = Request { context, attributes, links, start_time };
+        Span::start_with(&span, &request)?;
+        Ok(span.into_any())
+    }
+
+    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true, end_on_exit=true))]
+    fn start_as_current_span<'py>(
+        slf: &Bound<'py, Self>,
+        name: Bound<'py, PyAny>,
+        context: Option<Bound<'py, PyAny>>,
+        kind: Option<Bound<'py, PyAny>>,
+        attributes: Option<Bound<'py, PyAny>>,
+        links: Option<Bound<'py, PyAny>>,
+        start_time: Option<Bound<'py, PyAny>>,
+        record_exception: bool,
+        set_status_on_exception: bool,
+        end_on_exit: bool,
+    ) -> PyResult<Bound<'py, Span>> {
+        let options = Options { record_exception, set_status_on_exception, end_on_exit, current: true };
+        let span = Span::create(slf, name, kind.as_ref(), options)?;
+        let request = Request { context, attributes, links, start_time };
+        if !request.is_empty() {
+            span.get().keep_for_later(slf.py(), request);
+        }
+        Ok(span)
+    }
+
+    #[getter]
+    fn enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    fn _is_enabled(&self) -> bool {
+        self.enabled()
+    }
+
+    #[getter(_instrumentation_scope)]
+    fn instrumentation_scope<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.instrumentation_scope.bind(py)
+    }
+
+    #[getter]
+    fn instrumentation_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(py)?.call_method1("instrumentation_info", (&self.instrumentation_scope,))
+    }
+
+    #[getter]
+    fn resource(&self, py: Python<'_>) -> Py<PyAny> {
+        self.recorder.get().state.borrow(py).resource.clone_ref(py)
+    }
+
+    #[getter]
+    fn sampler(&self, py: Python<'_>) -> Py<PyAny> {
+        self.recorder.get().sampler.clone_ref(py)
+    }
+
+    #[getter]
+    fn id_generator(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.recorder.get().id_generator.as_ref().map(|generator| generator.clone_ref(py))
+    }
+
+    #[getter]
+    fn span_processor(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.recorder.get().state.borrow(py).processor.as_ref().map(|processor| processor.clone_ref(py))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.recorder)?;
+        visit.call(&self.instrumentation_scope)
+    }
+}
+
+impl Tracer {
+    pub fn new(
+        recorder: &Bound<'_, Recorder>,
+        instrumentation_scope: Py<PyAny>,
+        encoded: Vec<u8>,
+        schema_url: String,
+    ) -> Self {
+        let resource = recorder.get().state.borrow(recorder.py()).encoded_resource.clone();
+        Self {
+            recorder: recorder.clone().unbind(),
+            instrumentation_scope,
+            enabled: AtomicBool::new(true),
+            scope: GilCell::new(Arc::new(Scope { resource, encoded, schema_url })),
+        }
+    }
+
+    #[inline]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Returns the scope under the recorder's resource of now; a fork changes the resource.
+    #[inline]
+    pub fn scope(&self, py: Python<'_>) -> Arc<Scope> {
+        let state = self.recorder.get().state.borrow(py);
+        let mut scope = self.scope.borrow_mut(py);
+        if !Arc::ptr_eq(&scope.resource, &state.encoded_resource) {
+            *scope = Arc::new(Scope {
+                resource: state.encoded_resource.clone(),
+                encoded: scope.encoded.clone(),
+                schema_url: scope.schema_url.clone(),
+            });
+        }
+        scope.clone()
+    }
+}
