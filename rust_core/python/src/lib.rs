@@ -2,6 +2,7 @@
 
 mod api;
 mod batch;
+mod callback;
 mod cell;
 mod client;
 mod current;
