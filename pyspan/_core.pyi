@@ -1,7 +1,12 @@
 """Types of the native extension, class by class as in rust_core/python/src."""
 
-from collections.abc import Callable
-from typing import Literal, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, final
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 VERSION: str
 
@@ -72,3 +77,210 @@ class OtlpReply:
     @property
     def sent_bytes(self) -> int:
         """Bytes of the request body as sent, compressed."""
+
+@final
+class NativeSampler:
+    """A head sampler that decides without Python."""
+
+def always_on() -> NativeSampler:
+    """Sample every span."""
+
+def always_off() -> NativeSampler:
+    """Sample no span."""
+
+def trace_id_ratio(rate: float) -> NativeSampler:
+    """Sample the given share of traces by the low 64 bits of their id, as opentelemetry-sdk does."""
+
+def parent_based(
+    root: NativeSampler,
+    remote_sampled: NativeSampler,
+    remote_not_sampled: NativeSampler,
+    local_sampled: NativeSampler,
+    local_not_sampled: NativeSampler,
+) -> NativeSampler:
+    """Follow the parent, by one delegate for each kind of parent."""
+
+def encode_resource(attributes: Mapping[str, object]) -> bytes:
+    """Encode an OTLP `Resource` message."""
+
+def encode_scope(name: str, version: str, attributes: Mapping[str, object]) -> bytes:
+    """Encode an OTLP `InstrumentationScope` message."""
+
+@final
+class Limits:
+    """How much a span may hold; None is no limit. Lengths are in characters."""
+
+    def __new__(
+        cls,
+        *,
+        attributes: int | None,
+        events: int | None,
+        links: int | None,
+        event_attributes: int | None,
+        link_attributes: int | None,
+        attribute_length: int | None,
+        span_attribute_length: int | None,
+    ) -> Limits: ...
+
+@final
+class Recorder:
+    """The native half of a tracer provider: sampling, ids, limits, and where finished spans go."""
+
+    def __new__(
+        cls,
+        resource: object,
+        encoded_resource: bytes,
+        schema_url: str,
+        limits: Limits,
+        sampler: object,
+        native_sampler: NativeSampler | None,
+        id_generator: object | None,
+    ) -> Recorder:
+        """Without `native_sampler` the Python `sampler` is asked for every span; without `id_generator` ids are random."""
+    def set_resource(self, resource: object, encoded: bytes, schema_url: str) -> None: ...
+    def set_processor(self, processor: object | None) -> None:
+        """Call `processor` at the start and end of every recording span; None calls nobody."""
+    def add_queue(self, queue: SpanQueue) -> None:
+        """Put every sampled span into `queue` when it ends."""
+    def remove_queue(self, queue: SpanQueue) -> None: ...
+    def tracer(self, scope: object, encoded: bytes, schema_url: str) -> Tracer: ...
+    def counts(self) -> dict[str, int]:
+        """Return started, ended, live and unsampled spans."""
+
+class Tracer:
+    """A tracer of one instrumentation scope, as `opentelemetry.trace.Tracer`."""
+
+    enabled: bool
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind | None = None,
+        attributes: Mapping[str, object] | None = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span: ...
+    def start_as_current_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind | None = None,
+        attributes: Mapping[str, object] | None = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Span: ...
+    def _is_enabled(self) -> bool: ...
+    @property
+    def _instrumentation_scope(self) -> Any: ...
+    @property
+    def instrumentation_info(self) -> Any: ...
+    @property
+    def resource(self) -> Any: ...
+    @property
+    def sampler(self) -> Any: ...
+    @property
+    def id_generator(self) -> Any: ...
+    @property
+    def span_processor(self) -> Any: ...
+
+@final
+class Span:
+    """A span of this process, and the context manager that `start_as_current_span` returns. Nanoseconds since the epoch."""
+
+    def set_attribute(self, key: str, value: object) -> None: ...
+    def set_attributes(self, attributes: Mapping[str, object]) -> None: ...
+    def add_event(self, name: str, attributes: Mapping[str, object] | None = None, timestamp: int | None = None) -> None: ...
+    def add_link(self, context: SpanContext, attributes: Mapping[str, object] | None = None) -> None: ...
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None: ...
+    def update_name(self, name: str) -> None: ...
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, object] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None: ...
+    def is_recording(self) -> bool: ...
+    def start(self, start_time: int | None = None, parent_context: Context | None = None) -> None: ...
+    def end(self, end_time: int | None = None) -> None: ...
+    def __enter__(self) -> Span: ...
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None: ...
+    def __call__(self, function: _F) -> _F:
+        """Decorate a function or coroutine function: each call runs in a span like this one."""
+    def _again(self) -> Span: ...
+    def get_span_context(self) -> SpanContext: ...
+    @property
+    def context(self) -> SpanContext: ...
+    @property
+    def parent(self) -> SpanContext | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> SpanKind: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+    @property
+    def events(self) -> tuple[Any, ...]: ...
+    @property
+    def links(self) -> tuple[Any, ...]: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def start_time(self) -> int | None: ...
+    @property
+    def end_time(self) -> int | None: ...
+    @property
+    def _start_time(self) -> int | None: ...
+    @property
+    def _end_time(self) -> int | None: ...
+    @property
+    def resource(self) -> Any: ...
+    @property
+    def instrumentation_scope(self) -> Any: ...
+    @property
+    def instrumentation_info(self) -> Any: ...
+    @property
+    def dropped_attributes(self) -> int: ...
+    @property
+    def dropped_events(self) -> int: ...
+    @property
+    def dropped_links(self) -> int: ...
+    def to_json(self, indent: int | None = 4) -> str: ...
+    def _readable_span(self) -> Span: ...
+
+@final
+class SpanQueue:
+    """A bounded queue of encoded spans, filled by recorders, drained by a worker."""
+
+    def __new__(
+        cls,
+        *,
+        max_spans: int,
+        max_bytes: int,
+        batch_spans: int,
+        batch_bytes: int,
+        block_timeout: float | None = None,
+    ) -> SpanQueue:
+        """When full, drop and count the span; with `block_timeout`, first wait so many seconds for room.
+
+        Raises: ValueError for a limit below 1.
+        """
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when a batch is full or after `wake`; another one in a forked child."""
+    def clear_wakeup(self) -> None: ...
+    def wake(self) -> None: ...
+    def take(self, partial: bool = False) -> Batch | None:
+        """Take the oldest full batch; with `partial` also one that is not full."""
+    def push(self, span: Span) -> bool:
+        """Add an ended span by hand; False when it was dropped."""
+    def on_first_span(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when the first span of a process arrives, again in each forked child."""
+    def close(self) -> None:
+        """Let no further span in; what comes is counted as `dropped_after_shutdown`."""
+    def counts(self) -> dict[str, int]:
+        """Return queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_after_shutdown, left_to_parent."""

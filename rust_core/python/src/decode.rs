@@ -20,7 +20,9 @@ pub fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
             VARINT => take_varint(&mut bytes).map(Field::Number),
             FIXED64 => take(&mut bytes, 8).map(|fixed| Field::Number(little_endian(fixed))),
             FIXED32 => take(&mut bytes, 4).map(|fixed| Field::Number(little_endian(fixed))),
-            LEN => take_varint(&mut bytes).and_then(|len| take(&mut bytes, usize::try_from(len).ok()?)).map(Field::Bytes),
+            LEN => {
+                take_varint(&mut bytes).and_then(|len| take(&mut bytes, usize::try_from(len).ok()?)).map(Field::Bytes)
+            }
             _ => None,
         }?;
         Some((tag >> 3, field))

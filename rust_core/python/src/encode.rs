@@ -2,9 +2,7 @@
 
 use crate::api::{self, Api};
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
 use pyo3::{PyTypeInfo, ffi};
 use pyspan_core::span::{Attributes, Value, put_array_element, put_key_value};
 
@@ -154,12 +152,7 @@ pub fn encode<'a>(
 }
 
 #[inline]
-fn encode_text<'a>(
-    py: Python<'_>,
-    api: &Api,
-    text: &'a Bound<'_, PyString>,
-    max_length: Option<u32>,
-) -> Encoded<'a> {
+fn encode_text<'a>(py: Python<'_>, api: &Api, text: &'a Bound<'_, PyString>, max_length: Option<u32>) -> Encoded<'a> {
     let text = text_of(text);
     let end = max_length.and_then(|limit| text.as_str().char_indices().nth(limit as usize)).map(|(end, _)| end);
     if end.is_some() {

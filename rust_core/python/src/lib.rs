@@ -19,6 +19,8 @@ use pyo3::prelude::*;
 
 #[pymodule(name = "_core", gil_used = true)]
 mod core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]
@@ -36,4 +38,9 @@ mod core {
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::callback::close_at_exit(module.py())
+    }
 }

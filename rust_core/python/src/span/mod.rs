@@ -130,7 +130,9 @@ impl Span {
             Ok(described)
         });
         match described {
-            Ok(described) => self.add_event(py, PyString::intern(py, "exception").into_any(), Some(&described), timestamp),
+            Ok(described) => {
+                self.add_event(py, PyString::intern(py, "exception").into_any(), Some(&described), timestamp)
+            }
             Err(error) => {
                 api::log_exception(py, &self.api(py).logger, "an exception could not be recorded", error);
                 Ok(())

@@ -16,8 +16,14 @@ pub fn event(
     time_ns: u64,
     attributes: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<u8>> {
-    let attributes =
-        encode::attributes(py, api, attributes, field::EVENT_ATTRIBUTES, limits.event_attributes, limits.attribute_length)?;
+    let attributes = encode::attributes(
+        py,
+        api,
+        attributes,
+        field::EVENT_ATTRIBUTES,
+        limits.event_attributes,
+        limits.attribute_length,
+    )?;
     let mut out = Vec::with_capacity(24 + name.len() + attributes.as_bytes().len());
     put_fixed64(&mut out, 1, time_ns);
     put_bytes(&mut out, 2, name.as_bytes());
@@ -38,8 +44,14 @@ pub fn link(
     }
     let trace_state = start::shared_trace_state(api, &context.getattr("trace_state")?)?;
     let linked = start::read_span_context(context)?;
-    let attributes =
-        encode::attributes(py, api, attributes, field::LINK_ATTRIBUTES, limits.link_attributes, limits.attribute_length)?;
+    let attributes = encode::attributes(
+        py,
+        api,
+        attributes,
+        field::LINK_ATTRIBUTES,
+        limits.link_attributes,
+        limits.attribute_length,
+    )?;
     if linked.is_none() && attributes.is_empty() && trace_state.is_none() {
         return Ok(None);
     }

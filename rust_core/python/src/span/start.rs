@@ -77,9 +77,15 @@ fn fill(py: Python<'_>, span: &Span, attributes: Option<&Bound<'_, PyAny>>, link
 /// Finds the parent in `context` or the current context; what is no span there is no parent, with a log line.
 #[inline]
 fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>) -> Option<Parent> {
-    let found = current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
+    let found =
+        current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
     found.unwrap_or_else(|error| {
-        api::log_exception(py, &api.logger, "the parent in the context could not be read, the span becomes a root", error);
+        api::log_exception(
+            py,
+            &api.logger,
+            "the parent in the context could not be read, the span becomes a root",
+            error,
+        );
         None
     })
 }
@@ -120,7 +126,10 @@ pub fn read_span_context(context: &Bound<'_, PyAny>) -> PyResult<Option<SpanCont
             (field("trace_id")?, field("span_id")?, field("is_remote")?, field("trace_flags")?)
         }
     };
-    let ids = (trace_id.extract::<u128>().ok().and_then(TraceId::from_int), span_id.extract::<u64>().ok().and_then(SpanId::from_int));
+    let ids = (
+        trace_id.extract::<u128>().ok().and_then(TraceId::from_int),
+        span_id.extract::<u64>().ok().and_then(SpanId::from_int),
+    );
     let (Some(trace_id), Some(span_id)) = ids else { return Ok(None) };
     let flags = flags.extract::<u8>().unwrap_or_default();
     Ok(Some(SpanContext { trace_id, span_id, flags, remote: remote.is_truthy()? }))
@@ -159,10 +168,12 @@ fn trace_id(py: Python<'_>, recorder: &Recorder, parent: Option<&Parent>, now: u
 fn span_id(py: Python<'_>, recorder: &Recorder, now: u64) -> SpanId {
     let Some(generator) = &recorder.id_generator else { return random_span_id(now) };
     let made = generator.bind(py).call_method0("generate_span_id").and_then(|id| id.extract::<u64>());
-    made.map(SpanId::from_int).unwrap_or_else(|error| {
-        api::log_exception(py, &recorder.api.logger, "the id generator failed, a random span id is used", error);
-        None
-    }).unwrap_or_else(|| random_span_id(now))
+    made.map(SpanId::from_int)
+        .unwrap_or_else(|error| {
+            api::log_exception(py, &recorder.api.logger, "the id generator failed, a random span id is used", error);
+            None
+        })
+        .unwrap_or_else(|| random_span_id(now))
 }
 
 #[inline]
