@@ -131,7 +131,7 @@ class Fleet:
             "OTEL_LOGS_EXPORTER": "none",
             "OTEL_PYTHON_LOG_CORRELATION": "true",
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": UNUSED_INSTRUMENTATIONS,
-            "SHOP_DATABASE": f"sqlite:///{self.directory / name}.sqlite",
+            "SHOP_DATABASE": f"sqlite:///{name}.sqlite",
             "SHOP_LEDGER": str(self.ledger(name)),
             "SHOP_PAYMENTS": f"http://127.0.0.1:{self.ports['payments']}",
             "SHOP_NOTIFICATIONS": f"http://127.0.0.1:{self.ports['notifications']}",

@@ -45,19 +45,20 @@ class Process:
 
     def __init__(self, name: str, directory: Path, *, detached: bool = False) -> None:
         self.name = name
-        self.directory = directory
-        self.log = directory / f"{name}.log"
+        self.directory = directory.resolve()
+        self.log = self.directory / f"{name}.log"
         self._detached = detached
-        self._pid_file = directory / f"{name}.pid"
+        self._pid_file = self.directory / f"{name}.pid"
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, words: list[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start the program in a group of its own."""
+        """Start the program in a group of its own and in its directory."""
         self.directory.mkdir(parents=True, exist_ok=True)
         leash = [] if self._detached else [sys.executable, "-S", "-E", str(LEASH)]
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
                 [*leash, *words],
+                cwd=self.directory,
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
