@@ -1,0 +1,69 @@
+"""The file exporter: one line of OTLP/JSON a batch, as the Collector's file exporter writes and its receiver reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspan.errors import RetryableError
+
+if TYPE_CHECKING:
+    from pyspan._core import Batch
+
+__all__ = ["FileExporter"]
+
+PRIVATE = 0o600  # attributes hold what users type
+
+
+class FileExporter:
+    """Appends whole lines to a file; writing is done in the loop, since no thread can start while Python exits.
+
+    `fsync` makes each batch durable before it counts as delivered.
+    """
+
+    def __init__(self, path: str | Path, *, fsync: bool = False) -> None:
+        self._path = Path(path)
+        self._fsync = fsync
+        self._file: int | None = None
+
+    async def export(self, batch: Batch) -> None:
+        """Append the batch.
+
+        Raises:
+            RetryableError: the file cannot be opened or written; what was written of the line is cut off again.
+        """
+        line = batch.to_json()
+        try:
+            self._append(line if line.endswith(b"\n") else line + b"\n")
+        except OSError as error:
+            raise RetryableError(f"{self._path} cannot be written: {error.strerror}", status="file") from error
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _append(self, line: bytes) -> None:
+        file = self._open()
+        start = os.lseek(file, 0, os.SEEK_END)
+        try:
+            _write_all(file, line)
+            if self._fsync:
+                os.fsync(file)
+        except OSError:
+            os.ftruncate(file, start)
+            raise
+
+    def _open(self) -> int:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        return self._file
+
+
+def _write_all(file: int, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(file, rest) :]

@@ -1,0 +1,76 @@
+"""Records packed into aiokafka's batches by partition: the one place that knows its batch builder and partitioner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka.partitioner import DefaultPartitioner
+
+from pyspan._core import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.producer.message_accumulator import BatchBuilder
+
+__all__ = ["Packed", "Record", "halves_of", "pack", "records_of"]
+
+# Key, varints and the header of a record batch, generously.
+RECORD_OVERHEAD = 256
+
+
+class Record(NamedTuple):
+    """The spans of one trace (or a part of them), keyed by its id in hex, with an OTLP request as value."""
+
+    key: bytes
+    value: bytes
+
+
+class Packed(NamedTuple):
+    """Records of one partition, and the same as aiokafka's batch."""
+
+    partition: int
+    records: list[Record]
+    builder: BatchBuilder
+
+
+def records_of(batch: Batch, max_bytes: int) -> tuple[list[Record], list[Batch]]:
+    """Return one record a trace, and the spans that fit no record; a trace above the limit becomes several records."""
+    records: list[Record] = []
+    oversized: list[Batch] = []
+    limit = max_bytes - RECORD_OVERHEAD
+    for key, value in batch.by_trace():
+        if len(value) <= limit:
+            records.append(Record(key, value))
+            continue
+        pieces = Batch.parse(value).split_to(limit)
+        records += [Record(key, piece.data) for piece in pieces if piece.nbytes <= limit]
+        oversized += [piece for piece in pieces if piece.nbytes > limit]
+    return records, oversized
+
+
+def halves_of(record: Record) -> list[Record]:
+    """Return the record as two of the same key, nothing where it is a single span."""
+    return [Record(record.key, half.data) for half in Batch.parse(record.value).split() or ()]
+
+
+def pack(producer: AIOKafkaProducer, records: Sequence[Record], partitions: Sequence[int]) -> list[Packed]:
+    """Put records into batches; the partition is murmur2 of the key, as Java's and aiokafka's producers choose it."""
+    choose = DefaultPartitioner()
+    by_partition: dict[int, list[Record]] = {}
+    for record in records:
+        by_partition.setdefault(choose(record.key, partitions, partitions), []).append(record)
+    return [packed for partition, chosen in by_partition.items() for packed in _fill(producer, partition, chosen)]
+
+
+def _fill(producer: AIOKafkaProducer, partition: int, records: list[Record]) -> Iterator[Packed]:
+    packed = Packed(partition, [], producer.create_batch())
+    for record in records:
+        if packed.builder.append(key=record.key, value=record.value, timestamp=None) is None:  # full
+            yield packed
+            packed = Packed(partition, [], producer.create_batch())
+            packed.builder.append(key=record.key, value=record.value, timestamp=None)
+        packed.records.append(record)
+    packed.builder.close()
+    yield packed

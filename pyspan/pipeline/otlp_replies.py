@@ -1,0 +1,93 @@
+"""What an OTLP receiver's reply means: done, again later, too large, never, or never from us (OTLP spec, "Failures")."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pyspan.errors import PermanentError, PyspanError, RefusedError, RetryableError, TooLargeError
+
+if TYPE_CHECKING:
+    from pyspan._core import OtlpReply
+
+__all__ = ["error_of"]
+
+HTTP_AGAIN = frozenset({429, 502, 503, 504})
+HTTP_TOO_LARGE = 413
+# These speak about the address, the credentials or the protocol, not about the batch.
+HTTP_REFUSING = frozenset({401, 402, 403, 404, 405, 406, 407, 415, 501, 505})
+
+CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 1, 2, 3, 4, 5
+PERMISSION_DENIED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE = 7, 8, 10, 11
+UNIMPLEMENTED, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED = 12, 14, 15, 16
+GRPC_AGAIN = frozenset({CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS})
+GRPC_REFUSING = frozenset({NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED})
+# There is no code for a message above the limit: grpc-go, grpc-java and C++ answer RESOURCE_EXHAUSTED, tonic OUT_OF_RANGE.
+TOO_LARGE_TEXT = re.compile(r"larger than max|exceeds maximum|too large|message size|length limit", re.IGNORECASE)
+
+CHECKS = {
+    401: "check OTEL_EXPORTER_OTLP_HEADERS",
+    403: "check OTEL_EXPORTER_OTLP_HEADERS",
+    404: "check the path of OTEL_EXPORTER_OTLP_ENDPOINT",
+    405: "check the path of OTEL_EXPORTER_OTLP_ENDPOINT",
+    415: "check OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_PROTOCOL",
+}
+GRPC_CHECKS = {
+    PERMISSION_DENIED: CHECKS[403],
+    UNAUTHENTICATED: CHECKS[401],
+    UNIMPLEMENTED: "check that OTEL_EXPORTER_OTLP_ENDPOINT is an OTLP/gRPC receiver",
+}
+
+
+def error_of(reply: OtlpReply, endpoint: str) -> PyspanError | None:
+    """Return the error that the reply stands for, None where the receiver took the batch."""
+    if reply.kind == "ok":
+        return None
+    if reply.kind == "http":
+        return _http_error(reply, endpoint)
+    if reply.kind == "grpc":
+        return _grpc_error(reply, endpoint)
+    return _no_reply(reply, endpoint)
+
+
+def _http_error(reply: OtlpReply, endpoint: str) -> PyspanError:
+    status = f"http_{reply.code}"
+    refused = f"OTLP endpoint {endpoint} refused the batch: {_text(str(reply.code), reply.message)}"
+    if reply.code in HTTP_AGAIN:
+        return RetryableError(_busy(reply, endpoint), reply.retry_after, status=status)
+    if reply.code == HTTP_TOO_LARGE:
+        return TooLargeError(refused, status=status)
+    if reply.code in HTTP_REFUSING or 300 <= reply.code < 400:
+        return RefusedError(_advise(refused, CHECKS.get(reply.code)), status=status)
+    return PermanentError(refused, status=status)
+
+
+def _grpc_error(reply: OtlpReply, endpoint: str) -> PyspanError:
+    status = f"grpc_{reply.code}"
+    refused = f"OTLP endpoint {endpoint} refused the batch: {_text(f'gRPC status {reply.code}', reply.message)}"
+    if reply.code in (RESOURCE_EXHAUSTED, OUT_OF_RANGE) and TOO_LARGE_TEXT.search(reply.message):
+        return TooLargeError(refused, status=status)
+    if reply.code in GRPC_AGAIN or (reply.code == RESOURCE_EXHAUSTED and reply.retry_after is not None):
+        return RetryableError(_busy(reply, endpoint), reply.retry_after, status=status)
+    if reply.code in GRPC_REFUSING or reply.code == RESOURCE_EXHAUSTED:
+        return RefusedError(_advise(refused, GRPC_CHECKS.get(reply.code)), status=status)
+    return PermanentError(refused, status=status)
+
+
+def _no_reply(reply: OtlpReply, endpoint: str) -> RetryableError:
+    if reply.kind == "timeout":
+        return RetryableError(f"OTLP endpoint {endpoint} did not answer in time", status="timeout")
+    message = f"OTLP endpoint {endpoint} cannot be reached: {reply.message}"
+    return RetryableError(_advise(message, "check OTEL_EXPORTER_OTLP_ENDPOINT"), status="transport")
+
+
+def _busy(reply: OtlpReply, endpoint: str) -> str:
+    return f"OTLP endpoint {endpoint} asks to try again: {_text(f'{reply.kind} {reply.code}', reply.message)}"
+
+
+def _text(code: str, message: str) -> str:
+    return f"{code} {message[:300]}".rstrip()
+
+
+def _advise(message: str, check: str | None) -> str:
+    return f"{message} ({check})" if check else message

@@ -1,0 +1,98 @@
+"""The source of the application's worker: the tracer's queue of encoded spans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+
+from pyspan.pipeline.source import Received
+from pyspan.pipeline.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspan._core import Batch, SpanQueue
+
+__all__ = ["QueueSource"]
+
+
+class QueueSource:
+    """Gives full batches at once, and what else there is each `delay` seconds or when a flush asks for it.
+
+    `on_wakeup` is called whenever the queue's eventfd was signalled. Positions count the spans taken.
+    """
+
+    def __init__(self, queue: SpanQueue, delay: float, on_wakeup: Callable[[], None] = lambda: None) -> None:
+        self._queue = queue
+        self._delay = delay
+        self._on_wakeup = on_wakeup
+        self._wakeup = Wakeup(queue)
+        self._due = anyio.current_time() + delay
+        self._taken = 0
+        self._acked = 0
+        self._asked = False
+        self._closing = False
+        self._flushes: list[_Flush] = []
+
+    async def receive(self) -> Received:
+        """Wait for a batch.
+
+        Raises:
+            anyio.EndOfStream: closed, and the queue is empty.
+        """
+        self._on_wakeup()
+        while (batch := self._take()) is None:
+            if self._closing:
+                raise anyio.EndOfStream
+            await self._wakeup.wait(max(self._due - anyio.current_time(), 0.0))
+            self._on_wakeup()
+        return Received(batch, self._taken)
+
+    def ack(self, position: int) -> None:
+        """Answer the flushes that waited for this position."""
+        self._acked = position
+        self._answer()
+
+    def flush(self, done: Callable[[], None]) -> None:
+        """Call `done` once all that is in the queue now has come to its end."""
+        self._flushes.append(_Flush(self._taken + self._queue.counts()["queued_spans"], done))
+        self._asked = True
+        self._wakeup.set()
+
+    def close(self) -> None:
+        """Take what is left, then end."""
+        self._closing = True
+        self._wakeup.set()
+
+    def release(self) -> None:
+        """Let go of the queue's eventfd."""
+        self._wakeup.close()
+
+    def _take(self) -> Batch | None:
+        batch = self._queue.take()
+        if batch is None and (self._closing or self._asked or anyio.current_time() >= self._due):
+            batch = self._queue.take(partial=True)
+            self._taken += len(batch) if batch else 0
+            self._took_all()
+        elif batch is not None:
+            self._taken += len(batch)
+        return batch
+
+    def _took_all(self) -> None:
+        """Whatever the flushes asked for has left the queue by now, also where the count they were given was too high."""
+        self._asked = False
+        self._due = anyio.current_time() + self._delay
+        self._flushes = [_Flush(min(flush.target, self._taken), flush.done) for flush in self._flushes]
+        self._answer()
+
+    def _answer(self) -> None:
+        answered = [flush for flush in self._flushes if flush.target <= self._acked]
+        self._flushes = [flush for flush in self._flushes if flush.target > self._acked]
+        for flush in answered:
+            flush.done()
+
+
+class _Flush(NamedTuple):
+    target: int
+    done: Callable[[], None]

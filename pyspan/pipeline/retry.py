@@ -1,0 +1,76 @@
+"""The stage that sends again what failed for now."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pyspan.errors import PermanentError, RefusedError, RetryableError
+
+if TYPE_CHECKING:
+    from pyspan._core import Batch
+    from pyspan.config import RetrySettings
+    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.stats import Stats
+
+__all__ = ["Retrying"]
+
+# A receiver that asks for more is taken to be mistaken: nobody plans to be away for longer and says so.
+LONGEST_RETRY_AFTER = 600.0
+
+
+class Retrying:
+    """Repeats an export until it is taken or refused for good; whoever sets a deadline cancels it.
+
+    Where delivery never gives up, a receiver that refuses everything is asked again as well: the data is kept until
+    somebody has put the settings right.
+    """
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        settings: RetrySettings,
+        stats: Stats,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._exporter = exporter
+        self._settings = settings
+        self._stats = stats
+        self._jitter = jitter
+
+    async def export(self, batch: Batch) -> None:
+        """Deliver the batch.
+
+        Raises:
+            PermanentError: the receiver refused the batch for good.
+        """
+        attempt = 0
+        while (pause := await self._try(batch, attempt)) is not None:
+            await anyio.sleep(pause)
+            attempt += 1
+            self._stats.retried += len(batch)
+
+    async def _try(self, batch: Batch, attempt: int) -> float | None:
+        """Return the pause before the next attempt, None after a success."""
+        try:
+            await self._exporter.export(batch)
+        except RetryableError as error:
+            self._stats.fail(error.status, str(error))
+            return self._pause(attempt, error.retry_after)
+        except PermanentError as error:
+            self._stats.fail(error.status, str(error))
+            if self._settings.give_up_after is not None or not isinstance(error, RefusedError):
+                raise
+            return self._pause(attempt, None)
+        except Exception as error:  # noqa: BLE001 - a fault in an exporter must neither end the worker nor lose the batch
+            self._stats.fail("unexpected", f"the exporter failed unexpectedly: {error!r}")
+            return self._pause(attempt, None)
+        self._stats.deliver(len(batch))
+        return None
+
+    def _pause(self, attempt: int, retry_after: float | None) -> float:
+        longest = min(self._settings.longest_pause, self._settings.first_pause * 2.0 ** min(attempt, 30))
+        return max(self._jitter() * longest, min(retry_after or 0.0, LONGEST_RETRY_AFTER))

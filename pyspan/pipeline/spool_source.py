@@ -1,0 +1,70 @@
+"""The source of an agent's worker: a named reader of the spool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pyspan.pipeline.source import Received
+from pyspan.pipeline.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from pyspan._core import SpoolReader
+
+__all__ = ["SpoolSource"]
+
+# The eventfd fires for each append. While a batch fills up, a look at the lag this many times per wait costs less than
+# waking for each small request, and a batch that has filled up waits no longer than one step.
+LOOKS_PER_WAIT = 8
+
+
+class SpoolSource:
+    """Gives batches of up to `max_spans` and `max_bytes` at once while there are that many, else what came within `wait`."""
+
+    def __init__(self, reader: SpoolReader, *, max_spans: int, max_bytes: int, wait: float) -> None:
+        self._reader = reader
+        self._max_spans = max_spans
+        self._max_bytes = max_bytes
+        self._wait = wait
+        self._wakeup = Wakeup(reader)
+        self._closing = False
+        reader.rewind()
+
+    async def receive(self) -> Received:
+        """Wait for a batch.
+
+        Raises:
+            anyio.EndOfStream: closed, and everything was read.
+        """
+        while True:
+            await self._gather()
+            read = self._reader.read(self._max_spans, self._max_bytes)
+            if read is not None:
+                return Received(*read)
+            if self._closing:
+                raise anyio.EndOfStream
+            await self._wakeup.wait(float("inf"))
+
+    def ack(self, position: int) -> None:
+        """Make durable that everything before the position is done."""
+        self._reader.ack(position)
+
+    def close(self) -> None:
+        """Read what is left, then end."""
+        self._closing = True
+        self._wakeup.set()
+
+    def release(self) -> None:
+        """Let go of the reader's eventfd."""
+        self._wakeup.close()
+
+    async def _gather(self) -> None:
+        """Let a batch fill up."""
+        until = anyio.current_time() + self._wait
+        while self._fills() and anyio.current_time() < until:
+            await anyio.sleep(self._wait / LOOKS_PER_WAIT)
+
+    def _fills(self) -> bool:
+        spans = self._reader.lag_spans
+        return not self._closing and 0 < spans < self._max_spans and self._reader.lag_bytes < self._max_bytes
