@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pyspan.config.environ import PLACE, problem
 
-__all__ = ["GRPC", "HTTP", "Endpoint", "resolve_endpoint"]
+__all__ = ["PROTOCOLS", "Endpoint", "Protocol", "resolve_endpoint"]
 
-GRPC = "grpc"
-HTTP = "http/protobuf"
+Protocol = Literal["http/protobuf", "grpc"]
+HTTP: Protocol = "http/protobuf"
+GRPC: Protocol = "grpc"
+PROTOCOLS = (HTTP, GRPC)
 TRACES_PATH = "/v1/traces"
 
 
@@ -24,7 +27,9 @@ class Endpoint:
     place: str = PLACE
 
 
-def resolve_endpoint(given: Endpoint | None, protocol: str | None, *, insecure: bool = False) -> tuple[str, str]:
+def resolve_endpoint(
+    given: Endpoint | None, protocol: Protocol | None, *, insecure: bool = False
+) -> tuple[str, Protocol]:
     """Return URL and protocol.
 
     Where the protocol is unset, a path or port 4318 means HTTP and port 4317 gRPC. A base URL gets /v1/traces once.
@@ -58,7 +63,7 @@ def _split(given: Endpoint, *, insecure: bool) -> SplitResult:
     return url
 
 
-def _by_convention(url: SplitResult) -> str:
+def _by_convention(url: SplitResult) -> Protocol:
     return GRPC if url.port == 4317 and url.path in ("", "/") else HTTP
 
 

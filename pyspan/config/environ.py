@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pyspan.errors import ConfigurationError
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["choice", "first", "flag", "integer", "milliseconds", "problem"]
+
+Word = TypeVar("Word", bound=str)
 
 PLACE = "the environment"
 
@@ -58,11 +60,12 @@ def flag(environ: Mapping[str, str], *keys: str) -> bool | None:
     return found[1].lower() == "true"
 
 
-def choice(environ: Mapping[str, str], keys: tuple[str, ...], allowed: tuple[str, ...]) -> str | None:
+def choice(environ: Mapping[str, str], keys: tuple[str, ...], allowed: tuple[Word, ...]) -> Word | None:
     """Read one of the allowed words, in any case; None where none of the keys is set."""
     found = first(environ, *keys)
     if found is None:
         return None
-    if found[1].lower() not in allowed:
-        raise problem(*found, f"give one of {', '.join(allowed)}")
-    return found[1].lower()
+    for word in allowed:
+        if word == found[1].lower():
+            return word
+    raise problem(*found, f"give one of {', '.join(allowed)}")

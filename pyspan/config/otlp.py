@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pyspan.config.endpoint import GRPC, HTTP, Endpoint, resolve_endpoint
+from pyspan.config.endpoint import PROTOCOLS, Endpoint, Protocol, resolve_endpoint
 from pyspan.config.environ import choice, first, flag, problem
 from pyspan.config.headers import parse_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OtlpSettings"]
+__all__ = ["Compression", "OtlpSettings"]
 
-PROTOCOLS = (HTTP, GRPC)
-COMPRESSIONS = ("gzip", "zstd", "none")
+Compression = Literal["gzip", "zstd", "none"]
+
+COMPRESSIONS: tuple[Compression, ...] = ("gzip", "zstd", "none")
 # No exporter waits for a quarter of an hour: from here on the number is in milliseconds, as the specification has it.
 MILLISECONDS_FROM = 1_000
 
@@ -29,9 +30,9 @@ class OtlpSettings:
     """
 
     endpoint: str = "http://localhost:4318/v1/traces"
-    protocol: str = HTTP
+    protocol: Protocol = "http/protobuf"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    compression: str = "gzip"
+    compression: Compression = "gzip"
     timeout: float = 10.0
     certificate: str | None = None
     client_certificate: str | None = None
@@ -44,9 +45,9 @@ class OtlpSettings:
         Raises:
             ConfigurationError: a value cannot be used.
         """
-        protocol = choice(environ, _keys("PROTOCOL"), PROTOCOLS)
+        chosen = choice(environ, _keys("PROTOCOL"), PROTOCOLS)
         insecure = flag(environ, *_keys("INSECURE")) or False
-        url, protocol = resolve_endpoint(endpoint or _endpoint(environ), protocol, insecure=insecure)
+        url, protocol = resolve_endpoint(endpoint or _endpoint(environ), chosen, insecure=insecure)
         return cls(
             endpoint=url,
             protocol=protocol,

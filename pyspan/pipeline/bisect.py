@@ -12,27 +12,27 @@ from pyspan.pipeline.limits import ByteLimit
 
 if TYPE_CHECKING:
     from pyspan._core import Batch
-    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.exporter import Stage
     from pyspan.pipeline.stats import Stats
 
 __all__ = ["Bisecting", "DeadLetter"]
 
 DeadLetter = Callable[["Batch", PermanentError], None]
 
-# One bad span among 4,096 costs 13 refusals. A receiver that refuses far more refuses everything: stop asking span by span.
+# One bad span among 4,096 costs 13 refusals. A receiver that refuses far more refuses all: stop asking one by one.
 MOST_REFUSALS = 128
 
 
 class Bisecting:
     """Brings every span of a batch to an end: delivered, set aside, or dropped and counted.
 
-    What is refused goes to `dead_letter`; without one it is dropped. `give_up_after` seconds bound one batch with all its
-    retries; None waits for ever. An error in `dead_letter` is raised: the batch is then not acknowledged.
+    What is refused goes to `dead_letter`; without one it is dropped. `give_up_after` seconds bound one batch with all
+    its retries; None waits for ever. An error in `dead_letter` is raised: the batch is then not acknowledged.
     """
 
     def __init__(
         self,
-        exporter: Exporter,
+        exporter: Stage,
         stats: Stats,
         *,
         give_up_after: float | None,
@@ -57,13 +57,19 @@ class Bisecting:
     async def _export_all(self, pieces: list[Batch]) -> None:
         refusals = 0
         while pieces:
-            try:
-                await self._exporter.export(pieces[-1])
-            except PermanentError as error:
+            error = await self._try(pieces[-1])
+            if error is None:
+                pieces.pop()
+            else:
                 refusals += 1
                 self._refused(pieces, error, may_split=refusals <= MOST_REFUSALS)
-            else:
-                pieces.pop()
+
+    async def _try(self, piece: Batch) -> PermanentError | None:
+        try:
+            await self._exporter.export(piece)
+        except PermanentError as error:
+            return error
+        return None
 
     def _refused(self, pieces: list[Batch], error: PermanentError, *, may_split: bool) -> None:
         refused = error.batch or pieces[-1]

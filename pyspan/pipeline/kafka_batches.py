@@ -55,22 +55,39 @@ def halves_of(record: Record) -> list[Record]:
     return [Record(record.key, half.data) for half in Batch.parse(record.value).split() or ()]
 
 
-def pack(producer: AIOKafkaProducer, records: Sequence[Record], partitions: Sequence[int]) -> list[Packed]:
-    """Put records into batches; the partition is murmur2 of the key, as Java's and aiokafka's producers choose it."""
+def pack(producer: AIOKafkaProducer, records: Sequence[Record], partitions: Sequence[int], limit: int) -> list[Packed]:
+    """Put records into batches of up to `limit` bytes, or of one record.
+
+    The partition is murmur2 of the key, as Java's and aiokafka's own producers choose it.
+    """
     choose = DefaultPartitioner()
     by_partition: dict[int, list[Record]] = {}
     for record in records:
         by_partition.setdefault(choose(record.key, partitions, partitions), []).append(record)
-    return [packed for partition, chosen in by_partition.items() for packed in _fill(producer, partition, chosen)]
+    return [
+        Packed(partition, group, _build(producer, group))
+        for partition, chosen in by_partition.items()
+        for group in _groups(chosen, limit)
+    ]
 
 
-def _fill(producer: AIOKafkaProducer, partition: int, records: list[Record]) -> Iterator[Packed]:
-    packed = Packed(partition, [], producer.create_batch())
+def _groups(records: Sequence[Record], limit: int) -> Iterator[list[Record]]:
+    group: list[Record] = []
+    size = 0
     for record in records:
-        if packed.builder.append(key=record.key, value=record.value, timestamp=None) is None:  # full
-            yield packed
-            packed = Packed(partition, [], producer.create_batch())
-            packed.builder.append(key=record.key, value=record.value, timestamp=None)
-        packed.records.append(record)
-    packed.builder.close()
-    yield packed
+        record_size = len(record.value) + RECORD_OVERHEAD
+        if group and size + record_size > limit:
+            yield group
+            group, size = [], 0
+        group.append(record)
+        size += record_size
+    yield group
+
+
+def _build(producer: AIOKafkaProducer, records: Sequence[Record]) -> BatchBuilder:
+    builder = producer.create_batch()
+    for record in records:
+        if builder.append(key=record.key, value=record.value, timestamp=None) is None:
+            raise AssertionError("aiokafka's batch is smaller than it was set to")
+    builder.close()
+    return builder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from pyspan._core import Batch
-from pyspan.pipeline.kafka_batches import halves_of
+from pyspan.pipeline.kafka_batches import halves_of, records_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,17 +26,21 @@ class Sent(NamedTuple):
 
 
 class Delivery:
-    """Survives from one attempt to the next, so that a retry waits for what is under way and sends only what failed."""
+    """Survives from one attempt to the next, so that a retry waits for what is under way and sends only what failed.
 
-    def __init__(self, batch: Batch, records: list[Record], oversized: list[Batch]) -> None:
+    `limit` bounds one of aiokafka's batches in bytes.
+    """
+
+    def __init__(self, batch: Batch, limit: int) -> None:
         self.batch = batch
-        self.todo = records
+        self.limit = limit
+        self.todo, self.oversized = records_of(batch, limit)
         self.sent: list[Sent] = []
-        self.oversized = oversized
 
     def settle(self) -> KafkaError | None:
         """Sort what has come back; return an error of those that are to be sent again."""
-        back, self.sent = [s for s in self.sent if s.acknowledged.done()], [s for s in self.sent if not s.acknowledged.done()]
+        back = [sent for sent in self.sent if sent.acknowledged.done()]
+        self.sent = [sent for sent in self.sent if not sent.acknowledged.done()]
         errors = [self._sort(sent) for sent in back]
         return next((error for error in errors if error is not None), None)
 
@@ -55,9 +59,12 @@ class Delivery:
         return error if isinstance(error, KafkaError) else KafkaError(repr(error))
 
     def _cut(self, records: Sequence[Record]) -> None:
-        """The broker's limit is below ours: halve every record, and so the batches that they come in."""
-        for record in records:
-            halves = halves_of(record)
-            self.todo += halves
-            if not halves:
-                self.oversized.append(Batch.parse(record.value))
+        """The broker's limit is below ours: pack fewer records together, and halve a record that came alone."""
+        self.limit = self.limit // 2
+        if len(records) > 1:
+            self.todo += records
+            return
+        halves = halves_of(records[0])
+        self.todo += halves
+        if not halves:
+            self.oversized.append(Batch.parse(records[0].value))

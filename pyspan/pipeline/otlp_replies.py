@@ -1,4 +1,4 @@
-"""What an OTLP receiver's reply means: done, again later, too large, never, or never from us (OTLP spec, "Failures")."""
+"""What an OTLP receiver's reply means: done, again later, too large, never, never from us (OTLP spec, "Failures")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERMISSION_DENIED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE = 7, 8, 10, 11
 UNIMPLEMENTED, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED = 12, 14, 15, 16
 GRPC_AGAIN = frozenset({CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS})
 GRPC_REFUSING = frozenset({NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED})
-# There is no code for a message above the limit: grpc-go, grpc-java and C++ answer RESOURCE_EXHAUSTED, tonic OUT_OF_RANGE.
+# No code stands for a message above the limit: grpc-go, grpc-java and C++ say RESOURCE_EXHAUSTED, tonic OUT_OF_RANGE.
 TOO_LARGE_TEXT = re.compile(r"larger than max|exceeds maximum|too large|message size|length limit", re.IGNORECASE)
 
 CHECKS = {

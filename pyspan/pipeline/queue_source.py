@@ -20,14 +20,13 @@ __all__ = ["QueueSource"]
 class QueueSource:
     """Gives full batches at once, and what else there is each `delay` seconds or when a flush asks for it.
 
-    `on_wakeup` is called whenever the queue's eventfd was signalled. Positions count the spans taken.
+    `on_signal` is called at each signal of the queue's eventfd, also while nobody receives. Positions count spans.
     """
 
-    def __init__(self, queue: SpanQueue, delay: float, on_wakeup: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, queue: SpanQueue, delay: float, on_signal: Callable[[], None] = lambda: None) -> None:
         self._queue = queue
         self._delay = delay
-        self._on_wakeup = on_wakeup
-        self._wakeup = Wakeup(queue)
+        self._wakeup = Wakeup(queue, on_signal)
         self._due = anyio.current_time() + delay
         self._taken = 0
         self._acked = 0
@@ -41,12 +40,10 @@ class QueueSource:
         Raises:
             anyio.EndOfStream: closed, and the queue is empty.
         """
-        self._on_wakeup()
         while (batch := self._take()) is None:
             if self._closing:
                 raise anyio.EndOfStream
             await self._wakeup.wait(max(self._due - anyio.current_time(), 0.0))
-            self._on_wakeup()
         return Received(batch, self._taken)
 
     def ack(self, position: int) -> None:
@@ -80,7 +77,7 @@ class QueueSource:
         return batch
 
     def _took_all(self) -> None:
-        """Whatever the flushes asked for has left the queue by now, also where the count they were given was too high."""
+        """Whatever the flushes asked for has left the queue, also where the count they were given was too high."""
         self._asked = False
         self._due = anyio.current_time() + self._delay
         self._flushes = [_Flush(min(flush.target, self._taken), flush.done) for flush in self._flushes]

@@ -13,7 +13,7 @@ from pyspan.errors import PermanentError, RefusedError, RetryableError
 if TYPE_CHECKING:
     from pyspan._core import Batch
     from pyspan.config import RetrySettings
-    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.exporter import Stage
     from pyspan.pipeline.stats import Stats
 
 __all__ = ["Retrying"]
@@ -31,7 +31,7 @@ class Retrying:
 
     def __init__(
         self,
-        exporter: Exporter,
+        exporter: Stage,
         settings: RetrySettings,
         stats: Stats,
         jitter: Callable[[], float] = random.random,

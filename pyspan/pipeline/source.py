@@ -31,5 +31,5 @@ class Source(Protocol):
         ...
 
     def ack(self, position: int) -> None:
-        """Take note that everything before the position has reached its end: delivered, set aside or dropped, and counted."""
+        """Take note that everything before the position is delivered, set aside or dropped, and counted."""
         ...

@@ -20,7 +20,7 @@ LOOKS_PER_WAIT = 8
 
 
 class SpoolSource:
-    """Gives batches of up to `max_spans` and `max_bytes` at once while there are that many, else what came within `wait`."""
+    """Gives full batches (`max_spans` or `max_bytes`) at once, and what else there is after `wait` seconds."""
 
     def __init__(self, reader: SpoolReader, *, max_spans: int, max_bytes: int, wait: float) -> None:
         self._reader = reader
@@ -61,8 +61,9 @@ class SpoolSource:
 
     async def _gather(self) -> None:
         """Let a batch fill up."""
-        until = anyio.current_time() + self._wait
-        while self._fills() and anyio.current_time() < until:
+        for _ in range(LOOKS_PER_WAIT):
+            if not self._fills():
+                return
             await anyio.sleep(self._wait / LOOKS_PER_WAIT)
 
     def _fills(self) -> bool:

@@ -6,6 +6,8 @@ from pyspan.pipeline.log import RareLog
 
 __all__ = ["Stats"]
 
+NAMES = ("exported", "rejected", "retried", "dead_lettered", "in_flight", "batches")
+
 
 class Stats:
     """Counts of one exporter, in spans unless said otherwise.
@@ -70,10 +72,10 @@ class Stats:
 
     def counts(self) -> dict[str, int]:
         """Return all counts in one flat dict: `dropped_<reason>` in spans, `failures_<status>` in requests."""
-        named = {name: getattr(self, name) for name in ("exported", "rejected", "retried", "dead_lettered", "in_flight")}
+        named = {name: getattr(self, name) for name in NAMES}
         dropped = {f"dropped_{reason}": spans for reason, spans in list(self.dropped.items())}
         failures = {f"failures_{status}": requests for status, requests in list(self.failures.items())}
-        return {**named, "batches": self.batches, **dropped, **failures}
+        return {**named, **dropped, **failures}
 
 
 def _add(counts: dict[str, int], key: str, number: int) -> None:

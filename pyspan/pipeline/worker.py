@@ -25,8 +25,8 @@ __all__ = ["Worker"]
 class Worker:
     """Ships what a source gives until the source ends or the worker is cancelled.
 
-    `lanes` batches are on their way at a time. A batch that a cancellation cuts off is not acknowledged and stays counted in
-    `stats.in_flight`.
+    `lanes` batches are on their way at a time. A batch that a cancellation cuts off is not acknowledged and stays
+    counted in `stats.in_flight`.
     """
 
     def __init__(

@@ -1,0 +1,117 @@
+"""Narrowing a refusal down to its cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pyspan.errors import PermanentError, RefusedError, TooLargeError
+from pyspan.pipeline.bisect import MOST_REFUSALS, Bisecting
+from pyspan.pipeline.limits import ByteLimit
+from pyspan.pipeline.stats import Stats
+from pyspan.pipeline.testing import FlakyExporter
+from tests.unit.pipeline.fakes import batch, names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspan._core import Batch
+
+pytestmark = pytest.mark.anyio
+
+
+class Bench:
+    """A bisecting stage, with what it counted and set aside."""
+
+    def __init__(self, refuse: Callable[[Batch], Exception | None], *, dead_letters: bool = True) -> None:
+        self.stats = Stats("test")
+        self.exporter = FlakyExporter(refuse=refuse)
+        self.dead: list[Batch] = []
+        self.limit = ByteLimit()
+        dead_letter = (lambda refused, _: self.dead.append(refused)) if dead_letters else None
+        self.stage = Bisecting(self.exporter, self.stats, give_up_after=None, dead_letter=dead_letter, limit=self.limit)
+
+    async def export(self, sent: Batch) -> None:
+        self.stats.receive(len(sent))
+        await self.stage.export(sent)
+        self.stats.deliver(self.exporter.spans)
+
+
+def poisoned(*bad: str) -> Callable[[Batch], Exception | None]:
+    return lambda sent: PermanentError("400 bad span") if set(bad) & set(*names([sent])) else None
+
+
+async def test_one_poisoned_span_among_4096_alone_is_set_aside() -> None:
+    bench = Bench(poisoned("1234"))
+    await bench.export(batch(*map(str, range(4096))))
+    arrived = [name for sent in names(bench.exporter.batches) for name in sent]
+    assert names(bench.dead) == [["1234"]]
+    assert arrived == [str(number) for number in range(4096) if number != 1234]
+    assert bench.exporter.attempts == 25  # 13 refusals on the way down, 12 halves taken
+    assert (bench.stats.delivered, bench.stats.dead_lettered, bench.stats.in_flight) == (4095, 1, 0)
+
+
+async def test_without_dead_letters_the_offender_is_dropped_and_counted() -> None:
+    bench = Bench(poisoned("b"), dead_letters=False)
+    await bench.export(batch("a", "b", "c"))
+    assert (bench.stats.delivered, bench.stats.dropped) == (2, {"permanent": 1})
+
+
+async def test_a_receiver_that_refuses_everything_is_not_asked_span_by_span() -> None:
+    bench = Bench(lambda _: PermanentError("400"))
+    await bench.export(batch(*map(str, range(4096))))
+    assert bench.stats.dead_lettered == 4096
+    assert bench.exporter.attempts < 2 * MOST_REFUSALS
+
+
+async def test_a_refusing_receiver_is_not_asked_for_the_parts() -> None:
+    bench = Bench(lambda _: RefusedError("401"))
+    await bench.export(batch("a", "b"))
+    assert (bench.exporter.attempts, bench.stats.dropped, bench.dead) == (1, {"refused": 2}, [])
+
+
+async def test_a_batch_too_large_is_split_until_it_fits_and_the_limit_is_remembered() -> None:
+    bench = Bench(lambda sent: TooLargeError("413") if sent.nbytes > 100_000 else None)
+    await bench.export(batch(*["x:50000"] * 8))
+    assert [len(sent) for sent in bench.exporter.batches] == [2, 2, 2, 2]
+    before = bench.exporter.attempts
+    await bench.stage.export(batch(*["x:50000"] * 8))
+    assert bench.exporter.attempts - before == 4
+
+
+async def test_a_single_span_above_the_receivers_limit_is_set_aside() -> None:
+    bench = Bench(lambda sent: TooLargeError("413") if sent.nbytes > 100_000 else None)
+    await bench.export(batch("a", "giant:200000", "b"))
+    assert (names(bench.dead), bench.exporter.spans) == ([["giant:200000"]], 2)
+
+
+async def test_where_an_exporter_names_the_refused_part_the_rest_counts_as_delivered() -> None:
+    offender = batch("b")
+    errors = iter([PermanentError("too large", batch=offender)])
+    bench = Bench(lambda _: next(errors, None) or PermanentError("still"))
+    bench.stats.receive(3)
+    await bench.stage.export(batch("a", "b", "c"))
+    assert (bench.stats.delivered, bench.stats.dead_lettered, bench.stats.in_flight) == (2, 1, 0)
+    assert bench.dead == [offender]
+
+
+async def test_what_takes_too_long_is_given_up_and_counted() -> None:
+    class Stuck(FlakyExporter):
+        async def export(self, batch: Batch) -> None:
+            await anyio.sleep_forever()
+
+    stats = Stats("test")
+    stats.receive(2)
+    await Bisecting(Stuck(), stats, give_up_after=0.0).export(batch("a", "b"))
+    assert (stats.dropped, stats.in_flight) == ({"gave_up": 2}, 0)
+
+
+async def test_a_dead_letter_that_cannot_be_written_is_an_error() -> None:
+    def full_disk(_: Batch, __: PermanentError) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage = Bisecting(FlakyExporter([PermanentError("400")]), Stats("test"), give_up_after=None, dead_letter=full_disk)
+    with pytest.raises(OSError, match="No space"):
+        await stage.export(batch("a"))
