@@ -14,11 +14,30 @@ VERSION: str
 class Batch:
     """One encoded ExportTraceServiceRequest on its way to an exporter; immutable."""
 
-    def __len__(self) -> int: ...
+    @staticmethod
+    def parse(data: bytes) -> Batch:
+        """Return the batch that `data` is.
+
+        Raises:
+            MalformedError: with what is wrong and at which byte.
+        """
+    def __len__(self) -> int:
+        """Return the number of spans."""
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """The protobuf bytes, copied at each access."""
     @property
     def nbytes(self) -> int: ...
+    def split(self) -> tuple[Batch, Batch] | None:
+        """Return the two halves by spans; None for a single span."""
+    def split_to(self, max_bytes: int, max_spans: int = ...) -> list[Batch]:
+        """Return pieces within the limits, in order; only a single span may be larger than `max_bytes`."""
+    def by_trace(self) -> list[tuple[bytes, bytes]]:
+        """Return (trace id as 32 lower-case hex digits, request of that trace's spans), by first appearance."""
+    def span_ids(self) -> list[tuple[str, str]]:
+        """Return (trace id, span id) of every span, in lower-case hex."""
+    def compress(self, algorithm: str) -> bytes:
+        """Return the data under "none", "gzip" or "zstd", at level 1."""
 
 @final
 class OtlpClient:

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyspan_core::otlp::batch;
+use pyspan_core::otlp::compress::{Algorithm, compress};
+use pyspan_core::otlp::slice::Limits;
+use pyspan_core::otlp::walk::walk;
+
+use crate::errors::malformed;
 
 /// An encoded export request and its number of spans; immutable, shared without copies.
 #[pyclass(frozen, module = "pyspan._core")]
@@ -28,6 +34,11 @@ impl Batch {
 
 #[pymethods]
 impl Batch {
+    #[staticmethod]
+    fn parse(py: Python<'_>, data: Vec<u8>) -> PyResult<Self> {
+        py.detach(|| batch::Batch::parse(data)).map(Self::from).map_err(malformed)
+    }
+
     fn __len__(&self) -> usize {
         self.inner.spans
     }
@@ -45,4 +56,45 @@ impl Batch {
     fn nbytes(&self) -> usize {
         self.inner.data.len()
     }
+
+    fn split(&self, py: Python<'_>) -> PyResult<Option<(Self, Self)>> {
+        let halves = py.detach(|| self.inner.split()).map_err(malformed)?;
+        Ok(halves.map(|(first, second)| (first.into(), second.into())))
+    }
+
+    #[pyo3(signature = (max_bytes, max_spans = usize::MAX))]
+    fn split_to(&self, py: Python<'_>, max_bytes: usize, max_spans: usize) -> PyResult<Vec<Self>> {
+        let limits = Limits { spans: max_spans, bytes: max_bytes };
+        let pieces = py.detach(|| self.inner.split_to(limits)).map_err(malformed)?;
+        Ok(pieces.into_iter().map(Self::from).collect())
+    }
+
+    fn by_trace<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
+        let traces = py.detach(|| self.inner.by_trace()).map_err(malformed)?;
+        let pair = |(id, batch): ([u8; 16], batch::Batch)| {
+            (PyBytes::new(py, hex(&id).as_bytes()), PyBytes::new(py, &batch.data))
+        };
+        Ok(traces.into_iter().map(pair).collect())
+    }
+
+    fn span_ids(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+        let index = py.detach(|| walk(&self.inner.data)).map_err(malformed)?;
+        Ok(index.spans.iter().map(|span| (hex(&span.trace_id), hex(&span.span_id))).collect())
+    }
+
+    fn compress<'py>(&self, py: Python<'py>, algorithm: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let Some(algorithm) = Algorithm::named(algorithm) else {
+            return Err(PyValueError::new_err(format!("compression {algorithm:?} (use none, gzip or zstd)")));
+        };
+        if algorithm == Algorithm::None {
+            return Ok(self.data(py));
+        }
+        let packed = py.detach(|| compress(algorithm, &self.inner.data));
+        Ok(PyBytes::new(py, &packed))
+    }
+}
+
+fn hex(id: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    id.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char]).collect()
 }

@@ -1,5 +1,14 @@
 //! OTLP trace payloads: writing them, and walking and slicing them without decoding.
 
 pub mod batch;
+mod check;
+pub mod compress;
+mod cursor;
 pub mod frame;
+pub mod index;
+mod inflate;
+pub mod malformed;
+pub mod schema;
+pub mod slice;
+pub mod walk;
 pub mod wire;

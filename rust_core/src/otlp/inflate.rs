@@ -1,0 +1,57 @@
+//! gzip members one at a time: the one call of libdeflate that its Rust wrapper lacks.
+//!
+//! The wrapper does not tell how much of the input a member took, without which a second member cannot be found; the
+//! safe inflaters are half as fast.
+
+use libdeflate_sys as sys;
+
+/// What became of a member.
+pub(super) enum Member {
+    /// It took this much of the input and wrote this much.
+    Done { taken: usize, written: usize },
+    /// It does not fit into the output.
+    NoRoom,
+    /// It is not gzip, or cut off.
+    Damaged,
+}
+
+/// A decompressor of libdeflate.
+pub(super) struct Inflater(std::ptr::NonNull<sys::libdeflate_decompressor>);
+
+impl Inflater {
+    pub fn new() -> Self {
+        // SAFETY: allocates and returns, or returns null when there is no memory.
+        let decompressor = unsafe { sys::libdeflate_alloc_decompressor() };
+        Self(std::ptr::NonNull::new(decompressor).expect("there is memory for a decompressor"))
+    }
+
+    /// Unpacks the first member of `data` to `out`.
+    pub fn gunzip(&self, data: &[u8], out: &mut [u8]) -> Member {
+        let (mut taken, mut written) = (0, 0);
+        // SAFETY: the pointers and lengths are those of `data` and `out`; self.0 lives until drop, and `Inflater` is
+        // not `Sync`, so that nobody else uses it meanwhile.
+        let result = unsafe {
+            sys::libdeflate_gzip_decompress_ex(
+                self.0.as_ptr(),
+                data.as_ptr().cast(),
+                data.len(),
+                out.as_mut_ptr().cast(),
+                out.len(),
+                &raw mut taken,
+                &raw mut written,
+            )
+        };
+        match result {
+            sys::libdeflate_result_LIBDEFLATE_SUCCESS => Member::Done { taken, written },
+            sys::libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE => Member::NoRoom,
+            _ => Member::Damaged,
+        }
+    }
+}
+
+impl Drop for Inflater {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` and freed here alone.
+        unsafe { sys::libdeflate_free_decompressor(self.0.as_ptr()) }
+    }
+}
