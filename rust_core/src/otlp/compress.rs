@@ -167,7 +167,11 @@ mod tests {
     fn a_bomb_stops_at_the_limit() {
         for algorithm in BOTH {
             let bomb = compress(algorithm, &vec![0; 50_000_000]);
-            assert_eq!(decompress(algorithm, &bomb, 1_000_000), Err(DecompressError::TooLarge(1_000_000)), "{algorithm}");
+            assert_eq!(
+                decompress(algorithm, &bomb, 1_000_000),
+                Err(DecompressError::TooLarge(1_000_000)),
+                "{algorithm}"
+            );
         }
     }
 
