@@ -98,8 +98,8 @@ class Collector:
         detached: bool = False,
     ) -> None:
         self.http_port, self.grpc_port, self._health_port = free_port(), free_port(), free_port()
-        self.spans_file = directory / "traces.jsonl"
-        self._directory = directory
+        self.spans_file = directory.resolve() / "traces.jsonl"
+        self._directory = directory.resolve()
         self._kafka = kafka
         self._exporters = dict(exporters or {})
         self._process = Process("collector", directory, detached=detached)

@@ -70,7 +70,7 @@ class Kafka:
         self.port = port or free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._controller = free_port()
-        self._directory = directory
+        self._directory = directory.resolve()
         self._process = Process("kafka", directory, detached=detached)
 
     @property
