@@ -9,7 +9,8 @@ use bytes::Bytes;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyspan_core::otlp::batch;
-use pyspan_server::client::{self, Compression, Protocol, Reply, SettingError, Settings, Tls};
+use pyspan_core::otlp::compress::Algorithm;
+use pyspan_server::client::{self, Protocol, Reply, SettingError, Settings, Tls};
 use pyspan_server::runtime::{self, AbortHandle};
 
 use crate::batch::Batch;
@@ -41,7 +42,7 @@ impl OtlpClient {
             endpoint,
             protocol: Protocol::parse(protocol).map_err(value_error)?,
             headers: headers.into_iter().collect(),
-            compression: Compression::parse(compression).map_err(value_error)?,
+            compression: algorithm(compression)?,
             tls: Tls { certificate, client_certificate, client_key },
         };
         let inner = client::OtlpClient::new(settings).map_err(value_error)?;
@@ -159,6 +160,11 @@ fn wait(py: Python<'_>, receiver: Receiver<Reply>) -> PyResult<Reply> {
             }
         }
     })
+}
+
+fn algorithm(name: &str) -> PyResult<Algorithm> {
+    let expected = || PyValueError::new_err(format!("compression {name:?}: expected \"none\", \"gzip\" or \"zstd\""));
+    Algorithm::named(name).ok_or_else(expected)
 }
 
 fn duration(seconds: f64) -> PyResult<Duration> {

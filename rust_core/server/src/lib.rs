@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod grpc;
+pub mod receive;
 pub mod rpc;
 pub mod runtime;

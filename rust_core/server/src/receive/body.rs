@@ -1,0 +1,115 @@
+//! Reading a request's body within its limits of size, time and memory.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::refusal::Refusal;
+
+/// How often the limit is read and thrown away, so that a client which is told 413 can finish sending and read it.
+const DRAIN_FACTOR: usize = 4;
+/// The pause for clients that find the memory for bodies taken.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// The memory that all bodies being read may take together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) const fn new(bytes: usize) -> Self {
+        Self { left: AtomicUsize::new(bytes) }
+    }
+}
+
+/// A part of the budget, given back when dropped.
+pub(super) struct Share<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl Share<'_> {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let take = |left: usize| left.checked_sub(bytes);
+        let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map_err(|_| Refusal::Full(FULL_PAUSE))?;
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Reads all of `body`, at most `limit` bytes within `time`.
+pub(super) async fn read<'a>(
+    body: &mut Incoming,
+    limit: usize,
+    time: Duration,
+    budget: &'a Budget,
+) -> Result<(Bytes, Share<'a>), Refusal> {
+    let announced = body.size_hint().upper().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Refusal::TooLarge(limit));
+    }
+    let mut share = Share { budget, bytes: 0 };
+    let collected = collect(body, announced, limit, &mut share);
+    let bytes = tokio::time::timeout(time, collected).await.map_err(|_| Refusal::Slow)??;
+    Ok((bytes, share))
+}
+
+/// Reads what is left of a refused body and throws it away, so that the connection can be used again.
+pub(super) async fn drain(body: &mut Incoming, limit: usize, time: Duration) {
+    let mut left = limit.saturating_mul(DRAIN_FACTOR);
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // a client that is too slow for this has its connection closed with the answer
+    let _ = tokio::time::timeout(time, read).await;
+}
+
+async fn collect(
+    body: &mut Incoming,
+    announced: Option<usize>,
+    limit: usize,
+    share: &mut Share<'_>,
+) -> Result<Bytes, Refusal> {
+    let first = next(body).await?.unwrap_or_default();
+    if announced == Some(first.len()) {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(announced.unwrap_or(first.len()));
+    let mut chunk = Some(first);
+    while let Some(data) = chunk {
+        if whole.len() + data.len() > limit {
+            return Err(Refusal::TooLarge(limit));
+        }
+        share.grow(data.len())?;
+        whole.extend_from_slice(&data);
+        chunk = next(body).await?;
+    }
+    Ok(whole.freeze())
+}
+
+/// The next data of the body; trailers are passed over.
+async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| Refusal::Aborted)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,165 @@
+//! Clients that are slow, broken or greedy: each is bounded, none disturbs the others.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use pyspan_core::otlp::compress::{Algorithm, compress};
+use pyspan_server::receive::Limits;
+use support::{PROTOBUF, Rig, connect, is_closed, post, read_answer, rig, rig_with, send};
+
+fn impatient() -> Limits {
+    Limits {
+        body_bytes: 1 << 20,
+        body_time: Duration::from_millis(300),
+        first_request: Duration::from_millis(300),
+        idle: Duration::from_millis(600),
+        ..Limits::default()
+    }
+}
+
+fn still_serves(rig: &Rig) {
+    assert_eq!(send(&rig.http, &post(PROTOBUF, b"good")).status, 200);
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let rig = rig_with(impatient());
+    let mut silent = connect(&rig.http);
+    let begun = Instant::now();
+    assert!(is_closed(&mut silent));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    still_serves(&rig);
+}
+
+#[test]
+fn headers_that_drip_are_cut_off() {
+    let rig = rig_with(impatient());
+    for start in [&b"P"[..], b"PRI * HTTP/2.0\r\n", b"POST /v1/traces HTTP/1.1\r\nhost: x\r\n"] {
+        let mut slow = connect(&rig.http);
+        slow.write_all(start).unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) && slow.write_all(b"a").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?} after {start:?}", begun.elapsed());
+    }
+    still_serves(&rig);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_refused() {
+    let rig = rig_with(impatient());
+    let mut slow = connect(&rig.http);
+    let request = post(PROTOBUF, &[7; 1000]);
+    slow.write_all(&request[..request.len() - 1]).unwrap();
+    let answer = read_answer(&mut slow);
+    assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+    assert!(is_closed(&mut slow));
+    assert_eq!(rig.count("otlp_http", "refused.slow"), 1);
+    still_serves(&rig);
+}
+
+#[test]
+fn a_client_that_leaves_within_the_body_leaves_nothing_behind() {
+    let rig = rig();
+    let request = post(PROTOBUF, &[7; 1000]);
+    let mut half = connect(&rig.http);
+    half.write_all(&request[..500]).unwrap();
+    half.shutdown(Shutdown::Both).unwrap();
+    let begun = Instant::now();
+    while rig.count("otlp_http", "refused.aborted") == 0 && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((rig.count("otlp_http", "refused.aborted"), rig.payloads().len()), (1, 0));
+    still_serves(&rig);
+}
+
+#[test]
+fn a_connection_idle_for_too_long_is_closed_but_one_in_use_is_kept() {
+    let rig = rig_with(impatient());
+    let mut stream = connect(&rig.http);
+    for _ in 0..4 {
+        stream.write_all(&post(PROTOBUF, b"good")).unwrap();
+        assert_eq!(read_answer(&mut stream).status, 200);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(is_closed(&mut stream));
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_in_words() {
+    let rig = rig();
+    let answer = send(&rig.http, &post(PROTOBUF, &vec![7; (1 << 20) + 1]));
+    assert_eq!((answer.status, answer.header("connection")), (413, Some("close")));
+    let chunked = "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut stream = connect(&rig.http);
+    stream.write_all(chunked.as_bytes()).unwrap();
+    for _ in 0..17 {
+        stream.write_all(b"10000\r\n").unwrap();
+        stream.write_all(&vec![7; 0x10000]).unwrap();
+        stream.write_all(b"\r\n").unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
+    assert_eq!(read_answer(&mut stream).status, 413);
+    assert_eq!((rig.count("otlp_http", "refused.too_large"), rig.payloads().len()), (2, 0));
+}
+
+#[test]
+fn bombs_do_not_go_off() {
+    let rig = rig();
+    let zeros = vec![0; 32 << 20];
+    for algorithm in [Algorithm::Gzip, Algorithm::Zstd] {
+        let bomb = compress(algorithm, &zeros);
+        assert!(bomb.len() < 1 << 20, "{algorithm}: {}", bomb.len());
+        let answer = send(&rig.http, &post(&format!("{PROTOBUF}content-encoding: {algorithm}\r\n"), &bomb));
+        assert_eq!(answer.status, 413, "{algorithm}");
+    }
+    let broken = send(&rig.http, &post(&format!("{PROTOBUF}content-encoding: gzip\r\n"), b"\x1f\x8b\x08no"));
+    assert_eq!((broken.status, rig.payloads().len()), (400, 0));
+}
+
+#[test]
+fn the_memory_for_bodies_is_bounded_over_all_connections() {
+    let rig = rig_with(Limits { buffered_bytes: 300 << 10, ..impatient() });
+    let mut first = connect(&rig.http);
+    let request = post(PROTOBUF, &vec![7; 256 << 10]);
+    first.write_all(&request[..request.len() - 1]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    let second = send(&rig.http, &request);
+    assert_eq!((second.status, second.header("retry-after")), (503, Some("1")));
+    first.write_all(&request[request.len() - 1..]).unwrap();
+    assert_eq!(read_answer(&mut first).status, 200);
+    assert_eq!(send(&rig.http, &request).status, 200);
+}
+
+#[test]
+fn connections_over_the_limit_are_turned_away_in_their_own_protocol() {
+    let rig = rig_with(Limits { connections: 2, ..Limits::default() });
+    let mut held: Vec<_> = (0..2).map(|_| connect(&rig.http)).collect();
+    for stream in &mut held {
+        stream.write_all(&post(PROTOBUF, b"good")).unwrap();
+        assert_eq!(read_answer(stream).status, 200);
+    }
+    let refused = send(&rig.http, &post(PROTOBUF, b"good"));
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(rig.count("otlp_http", "refused_connections"), 1);
+    let _grpc = [connect(&rig.grpc), connect(&rig.grpc)];
+    std::thread::sleep(Duration::from_millis(100));
+    let mut goodbye = [0; 26];
+    connect(&rig.grpc).read_exact(&mut goodbye).unwrap();
+    assert_eq!((goodbye[12], goodbye[25]), (7, 11), "a GOAWAY frame that asks to calm down");
+    drop(held);
+    std::thread::sleep(Duration::from_millis(100));
+    still_serves(&rig);
+}
+
+#[test]
+fn what_is_no_http_at_all_is_refused() {
+    let rig = rig();
+    let answer = send(&rig.http, b"\x16\x03\x01\x02\x00 hello\r\n\r\n");
+    assert_eq!(answer.status, 400);
+    still_serves(&rig);
+}
