@@ -1,5 +1,6 @@
 //! The objects of the OpenTelemetry API that the hot path touches, looked up once.
 
+use crate::cell::GilCell;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -23,6 +24,8 @@ pub struct Api {
     pub context: Py<PyModule>,
     pub trace: Py<PyModule>,
     pub logger: Py<PyAny>,
+    /// Contexts that wait for their next span.
+    pub pool: GilCell<Vec<Py<PyAny>>>,
 }
 
 static API: PyOnceLock<Api> = PyOnceLock::new();
@@ -61,6 +64,7 @@ impl Api {
             exception_type: py.get_type::<pyo3::exceptions::PyException>().unbind(),
             empty_tuple: PyTuple::empty(py).unbind(),
             logger: py.import("logging")?.call_method1("getLogger", ("pyspan.sdk.trace",))?.unbind(),
+            pool: GilCell::new(Vec::new()),
             context: context.unbind(),
             trace: trace.unbind(),
         };

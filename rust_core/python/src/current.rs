@@ -30,7 +30,8 @@ fn span_of<'py>(py: Python<'py>, api: &Api, context: &Bound<'py, PyAny>) -> PyRe
     // SAFETY: a borrowed reference or null.
     match unsafe { Bound::from_borrowed_ptr_or_opt(py, found) } {
         Some(span) => Ok(Some(span).filter(|span| !span.is_none())),
-        None => PyErr::take(py).map_or(Ok(None), Err),
+        None if PyErr::occurred(py) => Err(PyErr::fetch(py)),
+        None => Ok(None),
     }
 }
 
@@ -42,31 +43,43 @@ fn value_of<'py>(py: Python<'py>, var: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>
     if status < 0 { Err(PyErr::fetch(py)) } else { unsafe { Bound::from_owned_ptr_or_err(py, value) } }
 }
 
-/// Makes `span` current and returns the token to undo that.
+/// What undoes an [`attach`].
+pub struct Attached {
+    pub token: Py<PyAny>,
+    /// The context that was set, where it was made natively.
+    pub context: Option<Py<PyAny>>,
+}
+
+/// Makes `span` current.
 #[inline]
-pub fn attach<'py>(py: Python<'py>, api: &Api, span: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn attach(py: Python<'_>, api: &Api, span: &Bound<'_, PyAny>) -> PyResult<Attached> {
     let Some(var) = &api.context_var else {
         let context = api.trace.bind(py).call_method1("set_span_in_context", (span,))?;
-        return api.context.bind(py).call_method1("attach", (context,));
+        let token = api.context.bind(py).call_method1("attach", (context,))?.unbind();
+        return Ok(Attached { token, context: None });
     };
     let context = with_span(py, api, &value_of(py, var)?, span)?;
     // SAFETY: both are live; the result is a new reference or null with an error set.
-    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(var.as_ptr(), context.as_ptr())) }
+    let token = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(var.as_ptr(), context.as_ptr()))? };
+    Ok(Attached { token: token.unbind(), context: Some(context.unbind()) })
 }
 
 /// Copies `base` with `span` under the span key.
 #[inline]
-pub fn with_span<'py>(
+fn with_span<'py>(
     py: Python<'py>,
     api: &Api,
     base: &Bound<'py, PyAny>,
     span: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let context = empty_context(py, api)?;
-    // SAFETY: `context` is a dict of its own that nobody else has seen; `base` is a mapping; the C functions go past the
+    // SAFETY: `base` is live.
+    let alone = unsafe { holds_only_a_span(api, base) };
+    let pooled = if alone { api.pool.borrow_mut(py).pop() } else { None };
+    let context = pooled.map_or_else(|| empty_context(py, api), |context| Ok(context.into_bound(py)))?;
+    // SAFETY: `context` is a dict of its own that nobody else holds; `base` is a mapping; the C functions go past the
     // methods with which `Context` forbids changes, as the API's own constructor does.
     unsafe {
-        if !holds_only_a_span(api, base) && ffi::PyDict_Update(context.as_ptr(), base.as_ptr()) < 0 {
+        if !alone && ffi::PyDict_Update(context.as_ptr(), base.as_ptr()) < 0 {
             return Err(PyErr::fetch(py));
         }
         if ffi::PyDict_SetItem(context.as_ptr(), api.span_key.as_ptr(), span.as_ptr()) < 0 {
@@ -74,6 +87,28 @@ pub fn with_span<'py>(
         }
     }
     Ok(context)
+}
+
+/// So many contexts that held nothing but a span are kept for the next spans: making one costs as much as all the rest
+/// of making a span current.
+const POOL_SIZE: usize = 64;
+
+/// Keeps `context` for another span if nobody else holds it.
+#[inline]
+fn recycle(py: Python<'_>, api: &Api, context: Py<PyAny>) {
+    let context = context.into_bound(py);
+    // SAFETY: a live dict; the count is exact while the interpreter lock is held.
+    let free = unsafe { ffi::Py_REFCNT(context.as_ptr()) == 1 && ffi::PyDict_Size(context.as_ptr()) == 1 };
+    if !free || api.pool.borrow(py).len() >= POOL_SIZE {
+        return;
+    }
+    // SAFETY: both are live and nobody else sees the dict. The span must not live on in the pool.
+    let emptied = unsafe { ffi::PyDict_SetItem(context.as_ptr(), api.span_key.as_ptr(), ffi::Py_None()) };
+    if emptied == 0 {
+        api.pool.borrow_mut(py).push(context.unbind());
+    } else {
+        drop(PyErr::take(py));
+    }
 }
 
 #[inline]
@@ -105,19 +140,26 @@ unsafe fn holds_only_a_span(api: &Api, base: &Bound<'_, PyAny>) -> bool {
 /// Undoes [`attach`]. A token of another context, as when an async generator is closed in another task, is let go
 /// quietly: there the variable is not ours to reset.
 #[inline]
-pub fn detach(py: Python<'_>, api: &Api, token: &Bound<'_, PyAny>) -> PyResult<()> {
+pub fn detach(py: Python<'_>, api: &Api, attached: Attached) -> PyResult<()> {
     let reset = match &api.context_var {
         // SAFETY: both are live objects; a token of another kind makes the call fail with an error set.
-        Some(var) => match unsafe { ffi::PyContextVar_Reset(var.as_ptr(), token.as_ptr()) } {
+        Some(var) => match unsafe { ffi::PyContextVar_Reset(var.as_ptr(), attached.token.as_ptr()) } {
             0 => Ok(()),
             _ => Err(PyErr::fetch(py)),
         },
-        None => api.context.bind(py).call_method1("detach", (token,)).map(drop),
+        None => api.context.bind(py).call_method1("detach", (&attached.token,)).map(drop),
     };
-    reset.or_else(|error| {
-        let foreign = error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRuntimeError>(py);
-        if foreign { Ok(()) } else { Err(error) }
-    })
+    drop(attached.token);
+    match reset {
+        Ok(()) => {
+            if let Some(context) = attached.context {
+                recycle(py, api, context);
+            }
+            Ok(())
+        }
+        Err(error) if error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRuntimeError>(py) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Builds an API `SpanContext` without running its Python constructor, which costs more than an empty span.

@@ -2,8 +2,8 @@
 
 use crate::api::{self, Api};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
-use pyo3::{PyTypeInfo, ffi};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
+use pyo3::{Borrowed, ffi};
 use pyspan_core::span::{Attributes, Value, put_array_element, put_key_value};
 
 /// Containers nest at most this deep; what lies deeper becomes null, with a warning.
@@ -30,6 +30,7 @@ impl Encoded<'_> {
 }
 
 /// Sets every item of `mapping`; an invalid key is counted as dropped.
+#[inline]
 pub fn set_all(
     py: Python<'_>,
     api: &Api,
@@ -37,41 +38,46 @@ pub fn set_all(
     mut set: impl FnMut(Option<&str>, &Value<'_>),
     max_length: Option<u32>,
 ) -> PyResult<()> {
-    if let Ok(dict) = mapping.cast_exact::<PyDict>() {
-        if all_plain(dict) {
-            for (key, value) in dict.iter() {
-                set_one(py, api, &key, &value, &mut set, max_length);
-            }
-            return Ok(());
+    let Ok(dict) = mapping.cast_exact::<PyDict>() else {
+        let items = mapping.cast::<PyMapping>()?.items()?;
+        return set_items(py, api, items.iter(), &mut set, max_length);
+    };
+    let (mut position, mut done) = (0, 0);
+    let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the dict is live and does not change meanwhile: converting plain keys and values runs no Python code.
+    while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) } != 0 {
+        // SAFETY: borrowed from the dict, which keeps them alive for this round.
+        let (key, value) = unsafe { (Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value)) };
+        if !is_plain(&value) || !key.is_exact_instance_of::<PyString>() {
+            return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length);
         }
-        return set_items(py, api, &dict.items(), &mut set, max_length);
+        set_one(py, api, &key, &value, &mut set, max_length);
+        done += 1;
     }
-    let items = mapping.cast::<PyMapping>()?.items()?;
-    set_items(py, api, &items, &mut set, max_length)
+    Ok(())
 }
 
-/// True when converting the items runs no Python code, so that the dict cannot change under the iteration.
-fn all_plain(dict: &Bound<'_, PyDict>) -> bool {
-    dict.iter().all(|(key, value)| key.is_exact_instance_of::<PyString>() && is_plain(&value))
-}
-
+/// True when converting `value` runs no Python code.
 #[inline]
 fn is_plain(value: &Bound<'_, PyAny>) -> bool {
-    let kind = value.get_type_ptr();
-    kind == PyString::type_object_raw(value.py())
-        || kind == PyInt::type_object_raw(value.py())
-        || kind == PyFloat::type_object_raw(value.py())
-        || kind == PyBool::type_object_raw(value.py())
+    // SAFETY: the object is live.
+    unsafe {
+        let object = value.as_ptr();
+        ffi::PyUnicode_CheckExact(object) != 0
+            || ffi::PyLong_CheckExact(object) != 0
+            || ffi::PyFloat_CheckExact(object) != 0
+            || ffi::PyBool_Check(object) != 0
+    }
 }
 
-fn set_items(
-    py: Python<'_>,
+fn set_items<'py>(
+    py: Python<'py>,
     api: &Api,
-    items: &Bound<'_, PyList>,
+    items: impl Iterator<Item = Bound<'py, PyAny>>,
     set: &mut impl FnMut(Option<&str>, &Value<'_>),
     max_length: Option<u32>,
 ) -> PyResult<()> {
-    for item in items.iter() {
+    for item in items {
         let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
         set_one(py, api, &key, &value, set, max_length);
     }
@@ -120,7 +126,27 @@ impl Text<'_> {
 /// Returns the text of `string`.
 #[inline]
 pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
+    // SAFETY: the object is a live string; compact ASCII keeps its bytes, which are UTF-8, right behind its header.
+    unsafe {
+        let object = string.as_ptr();
+        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
+            let bytes = std::slice::from_raw_parts(
+                ffi::PyUnicode_1BYTE_DATA(object).cast_const(),
+                ffi::PyUnicode_GET_LENGTH(object).cast_unsigned(),
+            );
+            return Text::Borrowed(std::str::from_utf8_unchecked(bytes));
+        }
+    }
     string.to_str().map_or_else(|_| Text::Replaced(string.to_string_lossy().into_owned()), Text::Borrowed)
+}
+
+/// Returns the text of a name that was cleaned when it was set.
+#[inline]
+pub fn plain_text<'a>(string: &'a Bound<'_, PyString>) -> &'a str {
+    match text_of(string) {
+        Text::Borrowed(text) => text,
+        Text::Replaced(_) => "",
+    }
 }
 
 /// Converts `value`; odd types become their `str()`, or null where that says nothing, with a warning.
@@ -167,10 +193,14 @@ fn encode_text<'a>(py: Python<'_>, api: &Api, text: &'a Bound<'_, PyString>, max
 }
 
 /// Integers beyond 64 bits become decimal text, as the specification maps them.
+#[inline]
 fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
-    match value.extract::<i64>() {
-        Ok(number) => Encoded::Borrowed(Value::Int(number)),
-        Err(_) => Encoded::Text(value.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()),
+    let mut overflow = 0;
+    // SAFETY: the object is a live int.
+    let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(value.as_ptr(), &raw mut overflow) };
+    match overflow {
+        0 => Encoded::Borrowed(Value::Int(number)),
+        _ => Encoded::Text(value.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()),
     }
 }
 
@@ -285,20 +315,16 @@ fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> En
     }
 }
 
-/// Encodes `mapping` as attributes written to `field`.
-pub fn attributes(
+/// Adds the items of `mapping` to `attributes`; `limit` is their number and the characters of a string.
+pub fn attributes_into(
     py: Python<'_>,
     api: &Api,
     mapping: Option<&Bound<'_, PyAny>>,
-    field: u8,
-    limit: Option<u32>,
-    max_length: Option<u32>,
-) -> PyResult<Attributes> {
-    let mut attributes = Attributes::new(field);
-    if let Some(mapping) = mapping.filter(|mapping| !mapping.is_none()) {
-        set_all(py, api, mapping, |key, value| set_or_drop(&mut attributes, key, value, limit), max_length)?;
-    }
-    Ok(attributes)
+    attributes: &mut Attributes,
+    limit: (Option<u32>, Option<u32>),
+) -> PyResult<()> {
+    let Some(mapping) = mapping.filter(|mapping| !mapping.is_none()) else { return Ok(()) };
+    set_all(py, api, mapping, |key, value| set_or_drop(attributes, key, value, limit.0), limit.1)
 }
 
 /// Sets one attribute, or counts one with an invalid key as dropped.

@@ -10,14 +10,13 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyspan_core::queue::{Pushed, Queue, Settings};
-use pyspan_core::scope::Scope;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A bounded queue of encoded spans; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan._core")]
 pub struct SpanQueue {
-    inner: Arc<Queue>,
+    pub inner: Arc<Queue>,
     block_timeout: Option<Duration>,
     on_first_span: GilCell<Option<Py<PyAny>>>,
 }
@@ -96,32 +95,26 @@ impl SpanQueue {
 }
 
 impl SpanQueue {
-    /// Puts a span in by the queue's policy; true when it is in. No cell may be borrowed: the lock of the interpreter is
-    /// released while waiting, and the worker's start is Python.
+    /// Puts a span in by the queue's policy: `push` tries once; true when it is in. No cell may be borrowed: the lock of
+    /// the interpreter is released while waiting, and the worker's start is Python.
     #[inline]
-    pub fn put(&self, py: Python<'_>, scope: &Arc<Scope>, len: usize, write: &dyn Fn(&mut Vec<u8>)) -> bool {
-        match self.inner.push(scope, len, write) {
+    pub fn put(&self, py: Python<'_>, push: impl Fn() -> Pushed) -> bool {
+        match push() {
             Pushed::Queued => true,
             Pushed::First => self.start_worker(py),
             Pushed::Closed => false,
-            Pushed::Full => self.put_when_there_is_room(py, scope, len, write),
+            Pushed::Full => self.put_when_there_is_room(py, &push),
         }
     }
 
     #[cold]
-    fn put_when_there_is_room(
-        &self,
-        py: Python<'_>,
-        scope: &Arc<Scope>,
-        len: usize,
-        write: &dyn Fn(&mut Vec<u8>),
-    ) -> bool {
+    fn put_when_there_is_room(&self, py: Python<'_>, push: &dyn Fn() -> Pushed) -> bool {
         let deadline = self.block_timeout.map(|timeout| Instant::now() + timeout);
         while let Some(deadline) = deadline {
             if !py.detach(|| self.inner.wait_for_room(deadline)) {
                 break;
             }
-            match self.inner.push(scope, len, write) {
+            match push() {
                 Pushed::Full => {}
                 pushed => return pushed != Pushed::Closed,
             }

@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyspan_core::sampling::Sampler;
 use pyspan_core::scope::Resource;
-use pyspan_core::span;
+use pyspan_core::queue::Pushed;
+use pyspan_core::span::{self, frame_span, framed_len};
 use std::sync::Arc;
 
 /// How much a span may hold.
@@ -63,7 +64,7 @@ pub struct State {
     pub resource: Py<PyAny>,
     pub encoded_resource: Arc<Resource>,
     pub processor: Option<Py<PyAny>>,
-    pub queues: Arc<[Py<SpanQueue>]>,
+    pub queues: Vec<Py<SpanQueue>>,
     pub counts: Counts,
 }
 
@@ -93,7 +94,7 @@ impl Recorder {
             resource,
             encoded_resource: Arc::new(Resource { encoded: encoded_resource, schema_url }),
             processor: None,
-            queues: Arc::from([]),
+            queues: Vec::new(),
             counts: Counts::default(),
         };
         Ok(Self {
@@ -121,11 +122,14 @@ impl Recorder {
     }
 
     fn add_queue(&self, py: Python<'_>, queue: Py<SpanQueue>) {
-        self.change_queues(py, |queues| queues.push(queue));
+        self.state.borrow_mut(py).queues.push(queue);
     }
 
     fn remove_queue(&self, py: Python<'_>, queue: &Bound<'_, SpanQueue>) {
-        self.change_queues(py, |queues| queues.retain(|known| !known.is(queue)));
+        let mut state = self.state.borrow_mut(py);
+        let removed = state.queues.iter().position(|known| known.is(queue)).map(|known| state.queues.remove(known));
+        drop(state);
+        drop(removed);
     }
 
     fn tracer(slf: &Bound<'_, Self>, scope: Py<PyAny>, encoded: Vec<u8>, schema_url: String) -> Tracer {
@@ -153,40 +157,43 @@ impl Recorder {
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.processor.take(), std::mem::replace(&mut state.queues, Arc::from([])));
+        let cleared = (state.processor.take(), std::mem::take(&mut state.queues));
         drop(state);
         drop(cleared);
     }
 }
 
 impl Recorder {
-    fn change_queues(&self, py: Python<'_>, change: impl FnOnce(&mut Vec<Py<SpanQueue>>)) {
-        let known = self.state.borrow(py).queues.clone();
-        let mut queues: Vec<_> = known.iter().map(|queue| queue.clone_ref(py)).collect();
-        change(&mut queues);
-        self.state.borrow_mut(py).queues = Arc::from(queues);
-        drop(known);
-    }
-
     /// Hands an ended span to the queues and the Python processors.
     #[inline]
     pub fn finish(&self, span: &Bound<'_, Span>) {
         let py = span.py();
-        let (processor, queues) = {
+        let processor = {
             let mut state = self.state.borrow_mut(py);
             state.counts.ended += 1;
-            (state.processor.as_ref().map(|processor| processor.clone_ref(py)), state.queues.clone())
+            state.processor.as_ref().map(|processor| processor.clone_ref(py))
         };
         if let Some(processor) = &processor {
             self.notify(py, processor, "_on_ending", span);
         }
         if span.get().is_sampled(py) {
-            for queue in queues.iter() {
-                push(span, queue.get());
-            }
+            self.push_to_queues(span);
         }
         if let Some(processor) = &processor {
             self.notify(py, processor, "on_end", span);
+        }
+    }
+
+    /// One queue is the rule; more are looped over by index, because a push may run Python, which may add some.
+    #[inline]
+    fn push_to_queues(&self, span: &Bound<'_, Span>) {
+        let py = span.py();
+        let mut position = 0;
+        loop {
+            let queue = self.state.borrow(py).queues.get(position).map(|queue| queue.clone_ref(py));
+            let Some(queue) = queue else { return };
+            push(span, queue.get());
+            position += 1;
         }
     }
 
@@ -233,6 +240,11 @@ impl Recorder {
 pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> bool {
     let py = span.py();
     let span = span.get();
-    let scope = span.tracer(py).scope(py);
-    queue.put(py, &scope, span.framed_len(py), &|out| span.frame(py, out))
+    queue.put(py, || {
+        let scope = span.tracer(py).scope(py);
+        let state = span.state(py);
+        let Some(header) = span.header(py, &state) else { return Pushed::Closed };
+        let body = state.body.as_deref();
+        queue.inner.push(&scope, framed_len(&header, body), |out| frame_span(out, &header, body))
+    })
 }

@@ -8,6 +8,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyspan_core::scope::Scope;
+use std::cell::Ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -136,16 +137,16 @@ impl Tracer {
 
     /// Returns the scope under the recorder's resource of now; a fork changes the resource.
     #[inline]
-    pub fn scope(&self, py: Python<'_>) -> Arc<Scope> {
-        let state = self.recorder.get().state.borrow(py);
-        let mut scope = self.scope.borrow_mut(py);
-        if !Arc::ptr_eq(&scope.resource, &state.encoded_resource) {
-            *scope = Arc::new(Scope {
-                resource: state.encoded_resource.clone(),
-                encoded: scope.encoded.clone(),
-                schema_url: scope.schema_url.clone(),
-            });
+    pub fn scope<'a>(&'a self, py: Python<'a>) -> Ref<'a, Arc<Scope>> {
+        let scope = self.scope.borrow(py);
+        let current = self.recorder.get().state.borrow(py);
+        if Arc::ptr_eq(&scope.resource, &current.encoded_resource) {
+            return scope;
         }
-        scope.clone()
+        let resource = current.encoded_resource.clone();
+        let moved = Scope { resource, encoded: scope.encoded.clone(), schema_url: scope.schema_url.clone() };
+        drop(scope);
+        *self.scope.borrow_mut(py) = Arc::new(moved);
+        self.scope.borrow(py)
     }
 }

@@ -65,7 +65,8 @@ impl Attributes {
         self.index.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Empties the list and keeps its buffers.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.index.clear();
         self.dropped = 0;

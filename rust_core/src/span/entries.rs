@@ -19,8 +19,9 @@ impl Entries {
         Self { field, bytes: Vec::new(), count: 0, dropped: 0 }
     }
 
-    /// Adds the encoded message `entry`; over `limit` the oldest is dropped, at a limit of zero this one.
-    pub fn push(&mut self, entry: &[u8], limit: Option<u32>) {
+    /// Adds a message of `len` bytes that `write` appends; over `limit` the oldest is dropped, at a limit of zero this one.
+    #[inline]
+    pub(super) fn push_with(&mut self, len: usize, limit: Option<u32>, write: impl FnOnce(&mut Vec<u8>)) {
         if limit == Some(0) {
             self.dropped += 1;
             return;
@@ -28,9 +29,10 @@ impl Entries {
         if limit.is_some_and(|limit| self.count >= limit) {
             self.remove_oldest();
         }
+        self.bytes.reserve(len + 11);
         self.bytes.push(tag(self.field, LEN));
-        put_varint(&mut self.bytes, entry.len() as u64);
-        self.bytes.extend_from_slice(entry);
+        put_varint(&mut self.bytes, len as u64);
+        write(&mut self.bytes);
         self.count += 1;
     }
 
@@ -83,11 +85,15 @@ fn entry_bounds(bytes: &[u8]) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
 
+    fn push(entries: &mut Entries, entry: &[u8], limit: Option<u32>) {
+        entries.push_with(entry.len(), limit, |out| out.extend_from_slice(entry));
+    }
+
     #[test]
     fn over_the_limit_the_oldest_entry_goes() {
         let mut entries = Entries::new(11);
         for entry in [&b"one"[..], b"two", b"three"] {
-            entries.push(entry, Some(2));
+            push(&mut entries, entry, Some(2));
         }
         assert_eq!(entries.iter().collect::<Vec<_>>(), [&b"two"[..], b"three"]);
         assert_eq!(entries.dropped, 1);
@@ -96,7 +102,7 @@ mod tests {
     #[test]
     fn a_limit_of_zero_keeps_nothing() {
         let mut entries = Entries::new(11);
-        entries.push(b"one", Some(0));
+        push(&mut entries, b"one", Some(0));
         assert_eq!((entries.as_bytes(), entries.dropped), (&b""[..], 1));
     }
 }

@@ -163,7 +163,7 @@ mod tests {
         let mut body = Body::default();
         body.attributes.set("k", &Value::Int(1), Some(1));
         body.attributes.set("l", &Value::Int(1), Some(1));
-        body.events.push(b"\x12\x01e", None);
+        body.events.push_event(1, "e", &body.attributes, None);
         for (header, body) in [
             (header(), Some(&body)),
             (Header { parent: None, trace_state: "", status: StatusCode::Ok, status_message: "", ..header() }, None),

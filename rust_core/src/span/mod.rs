@@ -2,6 +2,7 @@
 
 mod attributes;
 mod entries;
+mod event;
 mod frame;
 mod value;
 

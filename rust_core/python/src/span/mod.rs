@@ -5,7 +5,7 @@ mod read;
 mod start;
 mod state;
 
-pub use state::{Options, Request};
+pub use state::{Options, Request, State};
 
 use crate::api::{self, Api};
 use crate::cell::GilCell;
@@ -17,8 +17,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyMappingProxy, PyString, PyTuple};
 use pyspan_core::clock::now_ns;
-use pyspan_core::span::{Limits, StatusCode, frame_span, framed_len};
-use state::{Pending, Phase, State};
+use pyspan_core::otlp::wire::put_bytes;
+use pyspan_core::span::{Attributes, Header, Limits, StatusCode, field};
+use std::cell::Ref;
+use state::{Pending, Phase};
 
 /// A span of this process; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.sdk.trace", freelist = 256)]
@@ -61,12 +63,10 @@ impl Span {
         if !self.may_record(py, "Tried calling add_event on an ended span.") {
             return Ok(());
         }
-        let (api, limits) = (self.api(py), self.limits(py));
-        let time_ns = start::given_time(py, api, timestamp).unwrap_or_else(now_ns);
+        let time_ns = start::given_time(py, self.api(py), timestamp).unwrap_or_else(now_ns);
         let name = start::clean_name(name)?;
-        match parts::event(py, api, limits, name.to_str()?, time_ns, attributes) {
-            Ok(event) => self.state.borrow_mut(py).body().events.push(&event, limits.events),
-            Err(error) => api::log_exception(py, &api.logger, "an event could not be recorded", error),
+        if let Err(error) = parts::add_event(py, self, encode::text_of(&name).as_str(), time_ns, attributes) {
+            api::log_exception(py, &self.api(py).logger, "an event could not be recorded", error);
         }
         Ok(())
     }
@@ -90,6 +90,10 @@ impl Span {
         }
         let api = self.api(py);
         let description = description.filter(|text| !text.is_none());
+        if let (Some(code), None) = (api.status_code(status), description) {
+            self.take_status(py, code, None);
+            return Ok(());
+        }
         let status = if status.is_instance(api.status_type.bind(py))? {
             if let Some(text) = description {
                 let message = "Description %s ignored. Use either `Status` or `(StatusCode, Description)`";
@@ -101,7 +105,9 @@ impl Span {
         } else {
             return Ok(());
         };
-        self.take_status(py, &status)
+        let code = api.status_code(&status.getattr("status_code")?).unwrap_or_default();
+        self.take_status(py, code, status.getattr("description")?.extract::<Option<String>>().unwrap_or_default());
+        Ok(())
     }
 
     fn update_name(&self, py: Python<'_>, name: Bound<'_, PyAny>) -> PyResult<()> {
@@ -192,8 +198,8 @@ impl Span {
             if this.state.borrow(py).phase == Phase::Unstarted {
                 this.start_pending(slf)?;
             }
-            let token = current::attach(py, this.api(py), slf.as_any())?.unbind();
-            let replaced = this.state.borrow_mut(py).token.replace(token);
+            let attached = current::attach(py, this.api(py), slf.as_any())?;
+            let replaced = this.state.borrow_mut(py).attached.replace(attached);
             drop(replaced);
         }
         Ok(slf.clone())
@@ -207,9 +213,9 @@ impl Span {
     ) -> PyResult<()> {
         let _ = (exc_type, traceback);
         let (py, this) = (slf.py(), slf.get());
-        let token = this.state.borrow_mut(py).token.take();
-        if let Some(token) = token {
-            current::detach(py, this.api(py), token.bind(py))?;
+        let attached = this.state.borrow_mut(py).attached.take();
+        if let Some(attached) = attached {
+            current::detach(py, this.api(py), attached)?;
         }
         if !exc_value.is_none() {
             this.note_exception(py, exc_value)?;
@@ -354,14 +360,17 @@ impl Span {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.tracer)?;
         let Some(state) = self.state.try_borrow_for_gc() else { return Ok(()) };
-        visit.call(&state.token)?;
+        if let Some(attached) = &state.attached {
+            visit.call(&attached.token)?;
+            visit.call(&attached.context)?;
+        }
         let Some(pending) = &state.pending else { return Ok(()) };
         [&pending.context, &pending.attributes, &pending.links].into_iter().try_for_each(|kept| visit.call(kept))
     }
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.token.take(), state.pending.take());
+        let cleared = (state.attached.take(), state.pending.take());
         drop(state);
         drop(cleared);
     }
@@ -395,7 +404,7 @@ impl Span {
     fn start_pending<'py>(&self, slf: &Bound<'py, Self>) -> PyResult<()> {
         let pending = self.state.borrow_mut(slf.py()).pending.take();
         let nothing = Request { context: None, attributes: None, links: None, start_time: None };
-        let request = pending.as_ref().map_or(nothing, |pending| pending.request(slf.py()));
+        let request = pending.map_or(nothing, |pending| pending.into_request(slf.py()));
         Self::start_with(slf, &request)
     }
 
@@ -405,12 +414,12 @@ impl Span {
     }
 
     #[inline]
-    fn api(&self, py: Python<'_>) -> &'static Api {
+    pub fn api(&self, py: Python<'_>) -> &'static Api {
         self.tracer(py).recorder.get().api
     }
 
     #[inline]
-    fn limits<'a>(&'a self, py: Python<'a>) -> &'a Limits {
+    pub fn limits<'a>(&'a self, py: Python<'a>) -> &'a Limits {
         &self.tracer(py).recorder.get().limits
     }
 
@@ -418,20 +427,16 @@ impl Span {
         self.state.borrow(py).context.is_some_and(|context| context.is_sampled())
     }
 
-    /// Returns the length of the span as an OTLP message.
+    /// Borrows the state, to frame it.
     #[inline]
-    pub fn framed_len(&self, py: Python<'_>) -> usize {
-        let state = self.state.borrow(py);
-        state.header(py, self.kind).map_or(0, |header| framed_len(&header, state.body.as_deref()))
+    pub fn state<'a>(&'a self, py: Python<'a>) -> Ref<'a, State> {
+        self.state.borrow(py)
     }
 
-    /// Appends the span as an OTLP message.
+    /// Returns the span as the core frames it, or `None` while it has no identity.
     #[inline]
-    pub fn frame(&self, py: Python<'_>, out: &mut Vec<u8>) {
-        let state = self.state.borrow(py);
-        if let Some(header) = state.header(py, self.kind) {
-            frame_span(out, &header, state.body.as_deref());
-        }
+    pub fn header<'a>(&self, py: Python<'a>, state: &'a State) -> Option<Header<'a>> {
+        state.header(py, self.kind)
     }
 
     /// True while the span records; an ended one that did is warned about.
@@ -471,24 +476,18 @@ impl Span {
     }
 
     fn link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
-        let (api, limits) = (self.api(py), self.limits(py));
-        match parts::link(py, api, limits, context, attributes) {
-            Ok(Some(link)) => self.state.borrow_mut(py).body().links.push(&link, limits.links),
-            Ok(None) => {}
-            Err(error) => api::log_exception(py, &api.logger, "a link could not be read", error),
+        if let Err(error) = parts::add_link(py, self, context, attributes) {
+            api::log_exception(py, &self.api(py).logger, "a link could not be read", error);
         }
     }
 
     /// OK is final and UNSET says nothing, as the specification has it.
-    fn take_status(&self, py: Python<'_>, status: &Bound<'_, PyAny>) -> PyResult<()> {
-        let code = self.api(py).status_code(&status.getattr("status_code")?).unwrap_or_default();
-        let message = status.getattr("description")?.extract::<Option<String>>().unwrap_or_default();
+    fn take_status(&self, py: Python<'_>, code: StatusCode, message: Option<String>) {
         let mut state = self.state.borrow_mut(py);
         if state.status != StatusCode::Ok && code != StatusCode::Unset {
             state.status = code;
             state.status_message = message.map(String::into_boxed_str);
         }
-        Ok(())
     }
 
     /// Records what left the `with` block. A span made current ignores `GeneratorExit` and its like, as the API does.
@@ -513,19 +512,21 @@ impl Span {
 /// Encodes `attributes` as a `Resource` message.
 #[pyfunction]
 pub fn encode_resource(py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let field = pyspan_core::span::field::RESOURCE_ATTRIBUTES;
-    Ok(encode::attributes(py, api::get(py)?, Some(attributes), field, None, None)?.as_bytes().to_vec())
+    let mut encoded = Attributes::new(field::RESOURCE_ATTRIBUTES);
+    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, (None, None))?;
+    Ok(encoded.as_bytes().to_vec())
 }
 
 /// Encodes an `InstrumentationScope` message.
 #[pyfunction]
 pub fn encode_scope(py: Python<'_>, name: &str, version: &str, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let mut encoded = Attributes::new(field::SCOPE_ATTRIBUTES);
+    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, (None, None))?;
     let mut out = Vec::new();
-    pyspan_core::otlp::wire::put_bytes(&mut out, 1, name.as_bytes());
+    put_bytes(&mut out, 1, name.as_bytes());
     if !version.is_empty() {
-        pyspan_core::otlp::wire::put_bytes(&mut out, 2, version.as_bytes());
+        put_bytes(&mut out, 2, version.as_bytes());
     }
-    let field = pyspan_core::span::field::SCOPE_ATTRIBUTES;
-    out.extend_from_slice(encode::attributes(py, api::get(py)?, Some(attributes), field, None, None)?.as_bytes());
+    out.extend_from_slice(encoded.as_bytes());
     Ok(out)
 }

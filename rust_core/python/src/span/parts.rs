@@ -1,77 +1,55 @@
-//! Events and links as OTLP messages.
+//! Events and links from Python.
 
-use crate::api::Api;
+use super::Span;
+use super::start;
 use crate::encode;
-use crate::span::start;
 use pyo3::prelude::*;
-use pyspan_core::otlp::wire::{FIXED32, VARINT, put_bytes, put_fixed64, put_varint, tag};
-use pyspan_core::span::{Attributes, Limits, field};
+use pyspan_core::span::{Attributes, field};
+use std::cell::Cell;
 
-/// Encodes an `Event` message.
-pub fn event(
+thread_local! {
+    /// Buffers for the attributes of the event at hand; taken while in use, so that reentry finds none.
+    static SCRATCH: Cell<Option<Box<Attributes>>> = const { Cell::new(None) };
+}
+
+/// Adds an event to a recording span.
+pub fn add_event(
     py: Python<'_>,
-    api: &Api,
-    limits: &Limits,
+    span: &Span,
     name: &str,
     time_ns: u64,
     attributes: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Vec<u8>> {
-    let attributes = encode::attributes(
-        py,
-        api,
-        attributes,
-        field::EVENT_ATTRIBUTES,
-        limits.event_attributes,
-        limits.attribute_length,
-    )?;
-    let mut out = Vec::with_capacity(24 + name.len() + attributes.as_bytes().len());
-    put_fixed64(&mut out, 1, time_ns);
-    put_bytes(&mut out, 2, name.as_bytes());
-    put_attributes(&mut out, &attributes, 4);
-    Ok(out)
+) -> PyResult<()> {
+    let limits = span.limits(py);
+    let mut encoded = SCRATCH.take().unwrap_or_else(|| Box::new(Attributes::new(field::EVENT_ATTRIBUTES)));
+    encoded.clear();
+    let limit = (limits.event_attributes, limits.attribute_length);
+    encode::attributes_into(py, span.api(py), attributes, &mut encoded, limit)?;
+    span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
+    SCRATCH.set(Some(encoded));
+    Ok(())
 }
 
-/// Encodes a `Link` message; `None` when there is nothing to link to.
-pub fn link(
+/// Adds a link to a recording span, unless there is nothing to link to.
+pub fn add_link(
     py: Python<'_>,
-    api: &Api,
-    limits: &Limits,
+    span: &Span,
     context: &Bound<'_, PyAny>,
     attributes: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Option<Vec<u8>>> {
+) -> PyResult<()> {
     if context.is_none() {
-        return Ok(None);
+        return Ok(());
     }
+    let (api, limits) = (span.api(py), span.limits(py));
     let trace_state = start::shared_trace_state(api, &context.getattr("trace_state")?)?;
     let linked = start::read_span_context(context)?;
-    let attributes = encode::attributes(
-        py,
-        api,
-        attributes,
-        field::LINK_ATTRIBUTES,
-        limits.link_attributes,
-        limits.attribute_length,
-    )?;
-    if linked.is_none() && attributes.is_empty() && trace_state.is_none() {
-        return Ok(None);
+    let mut encoded = Attributes::new(field::LINK_ATTRIBUTES);
+    let limit = (limits.link_attributes, limits.attribute_length);
+    encode::attributes_into(py, api, attributes, &mut encoded, limit)?;
+    if linked.is_none() && encoded.is_empty() && trace_state.is_none() {
+        return Ok(());
     }
-    let mut out = Vec::new();
-    put_bytes(&mut out, 1, linked.as_ref().map_or(&[0; 16], |linked| linked.trace_id.as_bytes()));
-    put_bytes(&mut out, 2, linked.as_ref().map_or(&[0; 8], |linked| linked.span_id.as_bytes()));
-    if let Some(state) = trace_state {
-        put_bytes(&mut out, 3, state.header.as_bytes());
-    }
-    put_attributes(&mut out, &attributes, 5);
-    let (flags, remote) = linked.map_or((0, false), |linked| (linked.flags, linked.remote));
-    out.push(tag(6, FIXED32));
-    out.extend_from_slice(&(u32::from(flags) | 0x100 | if remote { 0x200 } else { 0 }).to_le_bytes());
-    Ok(Some(out))
-}
-
-fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes, dropped_field: u8) {
-    out.extend_from_slice(attributes.as_bytes());
-    if attributes.dropped > 0 {
-        out.push(tag(dropped_field, VARINT));
-        put_varint(out, u64::from(attributes.dropped));
-    }
+    let header = trace_state.as_ref().map_or("", |state| &state.header);
+    span.state.borrow_mut(py).body().links.push_link(linked.as_ref(), header, &encoded, limits.links);
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a span object holds.
 
+use crate::current::Attached;
+use crate::encode;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyspan_core::context::SpanContext;
@@ -51,6 +53,16 @@ impl Pending {
         }
     }
 
+    pub fn into_request(self, py: Python<'_>) -> Request<'_> {
+        let bind = |kept: Option<Py<PyAny>>| kept.map(|kept| kept.into_bound(py));
+        Request {
+            context: bind(self.context),
+            attributes: bind(self.attributes),
+            links: bind(self.links),
+            start_time: bind(self.start_time),
+        }
+    }
+
     pub fn request<'py>(&self, py: Python<'py>) -> Request<'py> {
         let bind = |kept: &Option<Py<PyAny>>| kept.as_ref().map(|kept| kept.bind(py).clone());
         Request {
@@ -97,7 +109,7 @@ pub struct State {
     pub status_message: Option<Box<str>>,
     pub body: Option<Box<Body>>,
     pub pending: Option<Box<Pending>>,
-    pub token: Option<Py<PyAny>>,
+    pub attached: Option<Attached>,
     /// The API's `SpanContext`, built when somebody asks.
     pub api_context: Option<Py<PyAny>>,
 }
@@ -117,7 +129,7 @@ impl State {
             status_message: None,
             body: None,
             pending: None,
-            token: None,
+            attached: None,
             api_context: None,
         }
     }
@@ -140,7 +152,7 @@ impl State {
             context: self.context?,
             trace_state: self.trace_state.as_ref().map_or("", |state| &state.header),
             parent: self.parent.as_ref().map(|parent| (parent.context.span_id, parent.context.remote)),
-            name: self.name.bind(py).to_str().unwrap_or_default(),
+            name: encode::plain_text(self.name.bind(py)),
             kind,
             start_ns: self.start_ns,
             end_ns: self.end_ns,
