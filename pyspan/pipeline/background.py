@@ -108,20 +108,21 @@ class BackgroundWorker:
         mailbox.append(request)
         self._queue.wake()
         if run.ended:  # it may have looked into its mailbox for the last time
-            request.answer(kept=False)
+            request.answer(kept=self._is_idle(run))
         return request.wait(GRACE)
 
     def _work(self, run: _Run) -> None:
-        contextvars.copy_context().run(self._work_until_closed, run)
+        closed = contextvars.copy_context().run(self._work_until_closed, run)
         run.ended = True
         for request in (*run.flushes, *run.closes):
-            request.answer(kept=False)
+            request.answer(kept=closed and self._is_idle(run))
 
-    def _work_until_closed(self, run: _Run) -> None:
+    def _work_until_closed(self, run: _Run) -> bool:
         if self._on_thread_start is not None:
             self._on_thread_start()
-        while not self._ship(run) and not run.closes:
+        while not (closed := self._ship(run)) and not run.closes:
             unpatched("time", "sleep")(RESTART_PAUSE)
+        return closed
 
     def _ship_here(self, run: _Run, request: Request) -> bool:
         """Ship in the calling thread: Python 3.12 and later start no thread while they exit."""
