@@ -69,7 +69,7 @@ async def test_batches_arrive_whole(sink: OtlpSink) -> None:
 @pytest.mark.anyio
 async def test_busy_resetting_and_failing_answers_are_repeated_until_the_batch_is_in(sink: OtlpSink) -> None:
     batch = real_batch(10)
-    sink.answer_next(Answer(503, headers={"Retry-After": "0"}), RESET, Answer(429), Answer(502))
+    sink.answer_next(RESET, Answer(503, headers={"Retry-After": "0"}), Answer(429), Answer(502))
     stats, _ = await ship(sink, batch)
     assert sink.delivered() == Counter(batch.span_ids())
     assert stats.failures == {"http_503": 1, "transport": 1, "http_429": 1, "http_502": 1}
