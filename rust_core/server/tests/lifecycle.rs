@@ -67,10 +67,10 @@ fn the_socket_of_a_dead_process_is_replaced_and_that_of_a_live_one_is_not() {
     let path = folder.path().join("otlp.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let settings = Settings { socket: Some(path.clone()), ..Settings::default() };
-    let first = start(&settings).unwrap();
+    let mut first = start(&settings).unwrap();
     let message = start(&settings).err().unwrap().to_string();
     assert!(message.contains("in use"), "{message}");
-    drop(first);
+    assert!(first.stop(Duration::from_secs(5)));
     assert!(!path.exists());
     std::fs::write(&path, "somebody's file").unwrap();
     let message = start(&settings).err().unwrap().to_string();

@@ -8,6 +8,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::Limits;
 use super::refusal::Refusal;
 
 /// How often the limit is read and thrown away, so that a client which is told 413 can finish sending and read it.
@@ -49,26 +50,28 @@ impl Drop for Share<'_> {
     }
 }
 
-/// Reads all of `body`, at most `limit` bytes within `time`.
+/// Reads all of `body`: at most `body_bytes` and a prefix, within `body_time`.
 pub(super) async fn read<'a>(
     body: &mut Incoming,
-    limit: usize,
-    time: Duration,
+    limits: &Limits,
+    prefix: usize,
     budget: &'a Budget,
 ) -> Result<(Bytes, Share<'a>), Refusal> {
+    let limit = limits.body_bytes + prefix;
     let announced = body.size_hint().upper().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced.is_some_and(|length| length > limit) {
-        return Err(Refusal::TooLarge(limit));
+        return Err(Refusal::TooLarge(limits.body_bytes));
     }
     let mut share = Share { budget, bytes: 0 };
     let collected = collect(body, announced, limit, &mut share);
-    let bytes = tokio::time::timeout(time, collected).await.map_err(|_| Refusal::Slow)??;
+    let bytes = tokio::time::timeout(limits.body_time, collected).await.map_err(|_| Refusal::Slow)??;
+    let bytes = bytes.ok_or(Refusal::TooLarge(limits.body_bytes))?;
     Ok((bytes, share))
 }
 
 /// Reads what is left of a refused body and throws it away, so that the connection can be used again.
-pub(super) async fn drain(body: &mut Incoming, limit: usize, time: Duration) {
-    let mut left = limit.saturating_mul(DRAIN_FACTOR);
+pub(super) async fn drain(body: &mut Incoming, limits: &Limits) {
+    let mut left = limits.body_bytes.saturating_mul(DRAIN_FACTOR);
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {
             left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
@@ -78,30 +81,31 @@ pub(super) async fn drain(body: &mut Incoming, limit: usize, time: Duration) {
         }
     };
     // a client that is too slow for this has its connection closed with the answer
-    let _ = tokio::time::timeout(time, read).await;
+    let _ = tokio::time::timeout(limits.body_time, read).await;
 }
 
+/// Collects the body; `None` when it is larger than `limit`.
 async fn collect(
     body: &mut Incoming,
     announced: Option<usize>,
     limit: usize,
     share: &mut Share<'_>,
-) -> Result<Bytes, Refusal> {
+) -> Result<Option<Bytes>, Refusal> {
     let first = next(body).await?.unwrap_or_default();
     if announced == Some(first.len()) {
-        return Ok(first);
+        return Ok(Some(first));
     }
     let mut whole = BytesMut::with_capacity(announced.unwrap_or(first.len()));
     let mut chunk = Some(first);
     while let Some(data) = chunk {
         if whole.len() + data.len() > limit {
-            return Err(Refusal::TooLarge(limit));
+            return Ok(None);
         }
         share.grow(data.len())?;
         whole.extend_from_slice(&data);
         chunk = next(body).await?;
     }
-    Ok(whole.freeze())
+    Ok(Some(whole.freeze()))
 }
 
 /// The next data of the body; trailers are passed over.

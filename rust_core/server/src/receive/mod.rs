@@ -150,8 +150,11 @@ impl Receivers {
 }
 
 impl Drop for Receivers {
+    /// Without waiting, since it may happen anywhere; `stop` is the way to end.
     fn drop(&mut self) {
-        self.stop(Duration::ZERO);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

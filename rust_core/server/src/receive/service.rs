@@ -43,7 +43,7 @@ impl Service {
         let taken = self.take(&mut request).await;
         if let Err(refusal) = &taken {
             self.stats.refused(refusal);
-            body::drain(request.body_mut(), self.limits.body_bytes, self.limits.body_time).await;
+            body::drain(request.body_mut(), &self.limits).await;
         }
         let format = format_of(request.headers());
         match taken {
@@ -56,8 +56,8 @@ impl Service {
 
     async fn take(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
         let content = route(request)?;
-        let limit = self.limits.body_bytes + if content.framed { grpc::PREFIX } else { 0 };
-        let (body, _share) = body::read(request.body_mut(), limit, self.limits.body_time, &self.budget).await?;
+        let prefix = if content.framed { grpc::PREFIX } else { 0 };
+        let (body, _share) = body::read(request.body_mut(), &self.limits, prefix, &self.budget).await?;
         let work = || self.store(body, content);
         let long = self.intake.may_block() || content.encoding != Algorithm::None;
         let stored = if long { tokio::task::block_in_place(work) } else { work() };

@@ -1,6 +1,8 @@
 //! A scripted intake, free ports and a raw HTTP/1 client for the tests of the receivers.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod fake;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
