@@ -48,25 +48,48 @@ pub fn set_all(
     while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) } != 0 {
         // SAFETY: borrowed from the dict, which keeps them alive for this round.
         let (key, value) = unsafe { (Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value)) };
-        if !is_plain(&value) || !key.is_exact_instance_of::<PyString>() {
-            return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length);
+        match (plain_key(&key), encode_plain(&value, max_length)) {
+            (Some(key), Some(value)) => set(Some(key), &value),
+            _ => return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length),
         }
-        set_one(py, api, &key, &value, &mut set, max_length);
         done += 1;
     }
     Ok(())
 }
 
-/// True when converting `value` runs no Python code.
+/// A key that needs no second look.
 #[inline]
-fn is_plain(value: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the object is live.
+fn plain_key<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    let Ok(text) = key.cast_exact::<PyString>() else { return None };
+    match text_of(text) {
+        Text::Borrowed(text) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Converts a value of the four common types without running Python code; `None` for what needs a second look.
+#[inline]
+fn encode_plain<'a>(value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Option<Value<'a>> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return match text_of(text) {
+            Text::Borrowed(text) if max_length.is_none_or(|limit| text.len() <= limit as usize) => {
+                Some(Value::Str(text))
+            }
+            _ => None,
+        };
+    }
+    // SAFETY: the object is live; the exact types make the unchecked accessors valid.
     unsafe {
         let object = value.as_ptr();
-        ffi::PyUnicode_CheckExact(object) != 0
-            || ffi::PyLong_CheckExact(object) != 0
-            || ffi::PyFloat_CheckExact(object) != 0
-            || ffi::PyBool_Check(object) != 0
+        if ffi::PyLong_CheckExact(object) != 0 {
+            let mut overflow = 0;
+            let number = ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
+            return (overflow == 0).then_some(Value::Int(number));
+        }
+        if ffi::PyFloat_CheckExact(object) != 0 {
+            return Some(Value::Double(ffi::PyFloat_AS_DOUBLE(object)));
+        }
+        (ffi::PyBool_Check(object) != 0).then(|| Value::Bool(object == ffi::Py_True()))
     }
 }
 
@@ -158,21 +181,8 @@ pub fn encode<'a>(
     max_length: Option<u32>,
     depth: usize,
 ) -> Encoded<'a> {
-    if let Ok(text) = value.cast_exact::<PyString>() {
-        return encode_text(py, api, text, max_length);
-    }
-    // SAFETY: the pointers are live; the exact types make the unchecked accessors valid.
-    unsafe {
-        let object = value.as_ptr();
-        if ffi::PyBool_Check(object) != 0 {
-            return Encoded::Borrowed(Value::Bool(object == ffi::Py_True()));
-        }
-        if ffi::PyLong_CheckExact(object) != 0 {
-            return encode_int(value);
-        }
-        if ffi::PyFloat_CheckExact(object) != 0 {
-            return Encoded::Borrowed(Value::Double(ffi::PyFloat_AS_DOUBLE(object)));
-        }
+    if let Some(plain) = encode_plain(value, max_length) {
+        return Encoded::Borrowed(plain);
     }
     encode_odd(py, api, value, max_length, depth)
 }

@@ -10,9 +10,9 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyspan_core::queue::Pushed;
 use pyspan_core::sampling::Sampler;
 use pyspan_core::scope::Resource;
-use pyspan_core::queue::Pushed;
 use pyspan_core::span::{self, frame_span, framed_len};
 use std::sync::Arc;
 

@@ -87,25 +87,67 @@ pub fn put_key_value(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>)
     let value_len = value.encoded_len();
     let len = len_delimited(key.len()) + len_delimited(value_len);
     out.reserve(1 + varint_len(len as u64) + len);
-    if len < 0x80 {
-        put_short_key(out, field, key, len, value_len);
-    } else {
-        out.push(tag(field, LEN));
-        put_varint(out, len as u64);
-        put_delimited(out, 1, key.as_bytes());
-        out.push(tag(2, LEN));
-        put_varint(out, value_len as u64);
+    match value {
+        Value::Str(text) if len < 0x80 => put_short(out, field, key, text, len),
+        _ => {
+            out.push(tag(field, LEN));
+            put_varint(out, len as u64);
+            put_delimited(out, 1, key.as_bytes());
+            out.push(tag(2, LEN));
+            put_varint(out, value_len as u64);
+            put_any_value(out, value);
+        }
     }
-    put_any_value(out, value);
 }
 
-/// As above for the common case that every length takes one byte: half the writes.
+/// As above for the commonest case, a string with every length in one byte: one bounds check instead of ten, which is
+/// half the cost of an attribute.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the caller checked that all lengths are below 128")]
-fn put_short_key(out: &mut Vec<u8>, field: u8, key: &str, len: usize, value_len: usize) {
-    out.extend_from_slice(&[tag(field, LEN), len as u8, tag(1, LEN), key.len() as u8]);
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(&[tag(2, LEN), value_len as u8]);
+fn put_short(out: &mut Vec<u8>, field: u8, key: &str, text: &str, len: usize) {
+    let total = 2 + len;
+    out.reserve(total);
+    let start = out.len();
+    // SAFETY: `total` bytes are reserved, and the pieces add up to it: 4 + key + 4 + text.
+    unsafe {
+        let mut at = out.as_mut_ptr().add(start);
+        at.cast::<[u8; 4]>().write_unaligned([tag(field, LEN), len as u8, tag(1, LEN), key.len() as u8]);
+        at = at.add(4);
+        copy_short(key.as_bytes(), at);
+        at = at.add(key.len());
+        let inner = text.len() as u8;
+        at.cast::<[u8; 4]>().write_unaligned([tag(2, LEN), inner + 2, tag(1, LEN), inner]);
+        copy_short(text.as_bytes(), at.add(4));
+        out.set_len(start + total);
+    }
+}
+
+/// Copies a few bytes without the call that `memcpy` is: two overlapping words up to 16, four up to 32.
+///
+/// # Safety
+///
+/// `to` must be writable for `from.len()` bytes and not overlap it.
+#[inline]
+unsafe fn copy_short(from: &[u8], to: *mut u8) {
+    let (len, from) = (from.len(), from.as_ptr());
+    // SAFETY: every read and write stays within the first `len` bytes.
+    unsafe {
+        match len {
+            8..=16 => {
+                let (head, tail) =
+                    (from.cast::<u64>().read_unaligned(), from.add(len - 8).cast::<u64>().read_unaligned());
+                to.cast::<u64>().write_unaligned(head);
+                to.add(len - 8).cast::<u64>().write_unaligned(tail);
+            }
+            17..=32 => {
+                let head = from.cast::<[u64; 2]>().read_unaligned();
+                let tail = from.add(len - 16).cast::<[u64; 2]>().read_unaligned();
+                to.cast::<[u64; 2]>().write_unaligned(head);
+                to.add(len - 16).cast::<[u64; 2]>().write_unaligned(tail);
+            }
+            _ => std::ptr::copy_nonoverlapping(from, to, len),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +172,22 @@ mod tests {
             let mut out = Vec::new();
             put_any_value(&mut out, &value);
             assert_eq!(out.len(), value.encoded_len(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_writes_what_the_long_way_writes() {
+        for (key_len, text_len) in (0..60).flat_map(|key| (0..60).map(move |text| (key, text))) {
+            let (key, text) = ("k".repeat(key_len), "t".repeat(text_len));
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            put_key_value(&mut short, 9, &key, &Value::Str(&text));
+            let mut value = Vec::new();
+            put_any_value(&mut value, &Value::Str(&text));
+            let mut inner = Vec::new();
+            put_delimited(&mut inner, 1, key.as_bytes());
+            put_delimited(&mut inner, 2, &value);
+            put_delimited(&mut long, 9, &inner);
+            assert_eq!(short, long, "{key_len} {text_len}");
         }
     }
 

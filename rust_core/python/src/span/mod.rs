@@ -19,8 +19,8 @@ use pyo3::types::{PyMappingProxy, PyString, PyTuple};
 use pyspan_core::clock::now_ns;
 use pyspan_core::otlp::wire::put_bytes;
 use pyspan_core::span::{Attributes, Header, Limits, StatusCode, field};
-use std::cell::Ref;
 use state::{Pending, Phase};
+use std::cell::Ref;
 
 /// A span of this process; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.sdk.trace", freelist = 256)]
