@@ -15,7 +15,7 @@ from tools.components import collector, kafka, zipkin
 from tools.components._cache import MissingToolchainError
 from tools.report import ROOT, Result, record
 
-__all__ = ["RUNNERS", "main"]
+__all__ = ["RUNNERS", "main", "read_cargo", "read_junit"]
 
 FUZZ = ROOT / "rust_core" / "fuzz" / "run.sh"
 FUZZ_SECONDS = 60
@@ -25,9 +25,14 @@ def run_cargo() -> Result:
     """Run the Rust tests; the extension module has none, it needs an interpreter around it."""
     words = ["cargo", "test", "--workspace", "--exclude", "pyspan-python", "--no-fail-fast"]
     status, output = _watch(words)
+    return read_cargo(output, status)
+
+
+def read_cargo(output: str, status: int) -> Result:
+    """Add up what cargo said of each crate; a bad status without a failed test is one failure."""
     pattern = re.compile(r"^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
     counts = [tuple(map(int, found)) for found in pattern.findall(output)]
-    passed, failed, skipped = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
+    passed, failed, skipped = (sum(column) for column in zip((0, 0, 0), *counts, strict=True))
     return Result("cargo test", passed, failed or int(bool(status)), skipped)
 
 
@@ -38,7 +43,7 @@ def run_pytest() -> Result:
     report = ROOT / "target" / "pytest.xml"
     report.unlink(missing_ok=True)
     status, _ = _watch([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"])
-    return _read_junit(report, status)
+    return read_junit(report, status)
 
 
 def run_fuzz() -> Result:
@@ -74,7 +79,8 @@ def _watch(words: list[str]) -> tuple[int, str]:
     return child.returncode, "".join(kept)
 
 
-def _read_junit(report: Path, status: int) -> Result:
+def read_junit(report: Path, status: int) -> Result:
+    """Read pytest's report; a bad status without a failed test is one failure."""
     if not report.exists():
         return Result("pytest", failed=1, reasons=(f"pytest ended with {status} and no report",))
     suite = next(ET.parse(report).iter("testsuite"))
