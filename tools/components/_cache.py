@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["MissingToolchainError", "cache", "locked", "maven", "require", "run"]
+__all__ = ["MissingToolchainError", "cache", "from_maven", "locked", "require", "run"]
 
 
 class MissingToolchainError(RuntimeError):
@@ -50,8 +50,13 @@ def run(words: list[str], directory: Path, environment: Mapping[str, str] | None
         raise RuntimeError(f"{' '.join(words[:3])} ended with {done.returncode}, see {log}:\n{tail}")
 
 
-def maven(component: str, directory: Path, goal: str, *options: str) -> None:
-    """Run a goal of Maven's dependency plugin."""
-    require(component, {"java": "a JDK, 17 or newer", "mvn": "Maven"})
+def from_maven(component: str, home: Path, goal: str, *options: str) -> None:
+    """Run a goal of Maven's dependency plugin that fills `home`, unless that was done, and see that there is a Java."""
+    done = home / ".complete"
+    java = {"java": "a JDK, 17 or newer"}
+    require(component, java if done.exists() else java | {"mvn": "Maven"})
+    if done.exists():
+        return
     plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
-    run(["mvn", "--batch-mode", "--quiet", f"{plugin}:{goal}", *options], directory)
+    run(["mvn", "--batch-mode", "--quiet", f"{plugin}:{goal}", *options], home)
+    done.touch()

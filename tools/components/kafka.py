@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.components._cache import cache, locked, maven, require, run
+from tools.components._cache import cache, from_maven, locked, run
 from tools.components._command import command
 from tools.components._process import Process, free_port, port_open
 
@@ -55,11 +55,10 @@ def get() -> Path:
     """Install the broker's jars unless they are there, and return their folder."""
     home = cache() / f"kafka-{VERSION}"
     with locked("kafka"):
-        if not (home / ".complete").exists():
-            home.mkdir(parents=True, exist_ok=True)
-            (home / "pom.xml").write_text(POM)
-            maven("Kafka", home, "copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={home / 'libs'}")
-            (home / ".complete").touch()
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "pom.xml").write_text(POM)
+        options = ["-DincludeScope=runtime", f"-DoutputDirectory={home / 'libs'}"]
+        from_maven("Kafka", home, "copy-dependencies", *options)
     return home / "libs"
 
 
@@ -81,7 +80,6 @@ class Kafka:
     def start(self) -> str:
         """Format the data folder the first time, start, and return the bootstrap address."""
         libs = get()
-        require("Kafka", {"java": "a JDK, 17 or newer"})
         java = [*JAVA, *LOGGING, "-cp", f"{libs}/*"]
         properties = self._configure(java)
         self._process.start([*java, "kafka.Kafka", str(properties)])

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tools.components._cache import cache, locked, maven, require
+from tools.components._cache import cache, from_maven, locked
 from tools.components._command import command
 from tools.components._process import Process, free_port
 
@@ -21,11 +21,9 @@ def get() -> Path:
     home = cache() / f"zipkin-{VERSION}"
     jar = home / f"zipkin-server-{VERSION}-exec.jar"
     with locked("zipkin"):
-        if not (home / ".complete").exists():
-            home.mkdir(parents=True, exist_ok=True)
-            artifact = f"io.zipkin:zipkin-server:{VERSION}:jar:exec"
-            maven("Zipkin", home, "copy", f"-Dartifact={artifact}", f"-DoutputDirectory={home}")
-            (home / ".complete").touch()
+        home.mkdir(parents=True, exist_ok=True)
+        artifact = f"io.zipkin:zipkin-server:{VERSION}:jar:exec"
+        from_maven("Zipkin", home, "copy", f"-Dartifact={artifact}", f"-DoutputDirectory={home}")
     return jar
 
 
@@ -40,7 +38,6 @@ class Zipkin:
     def start(self) -> str:
         """Start and return the base URL."""
         jar = get()
-        require("Zipkin", {"java": "a JDK, 17 or newer"})
         # Armeria would bind every interface unless told otherwise.
         settings = (f"port={self.port}", "address=127.0.0.1", "protocols[0]=http")
         java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(jar)]
