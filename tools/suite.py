@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.components import collector, kafka, zipkin
-from tools.components._cache import MissingToolchainError
+from tools.components import MissingToolchainError, collector, kafka, zipkin
 from tools.report import ROOT, Result, record
 
 __all__ = ["RUNNERS", "main", "read_cargo", "read_junit"]

@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from tools.components._cache import MissingToolchainError
-from tools.components._process import Process, free_port, port_open
+from tools.components import MissingToolchainError, Process, free_port, port_open
 from tools.components.collector import Collector, is_built
 from tools.components.collector import get as get_collector
 from tools.components.kafka import Kafka
