@@ -5,10 +5,10 @@ use std::sync::Arc;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use pyspan_core::otlp::batch;
 use pyspan_core::otlp::compress::{Algorithm, compress};
 use pyspan_core::otlp::slice::Limits;
 use pyspan_core::otlp::walk::walk;
+use pyspan_core::otlp::{batch, buffers};
 
 use crate::errors::malformed;
 
@@ -29,6 +29,14 @@ impl Batch {
     #[must_use]
     pub fn inner(&self) -> &Arc<batch::Batch> {
         &self.inner
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if let Some(batch) = Arc::get_mut(&mut self.inner) {
+            buffers::give(std::mem::take(&mut batch.data));
+        }
     }
 }
 

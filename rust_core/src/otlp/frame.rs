@@ -1,5 +1,6 @@
 //! Encoded spans, grouped by scope, as one `ExportTraceServiceRequest`.
 
+use super::buffers;
 use super::wire::{LEN, put_bytes, put_varint, tag, varint_len};
 use crate::scope::{Resource, Scope};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Section {
 pub fn frame_request(sections: &[Section]) -> Vec<u8> {
     let groups = || sections.chunk_by(|a, b| Arc::ptr_eq(&a.scope.resource, &b.scope.resource));
     let total = groups().map(|group| delimited(resource_spans_len(group))).sum();
-    let mut out = Vec::with_capacity(total);
+    let mut out = buffers::take(total);
     for group in groups() {
         put_header(&mut out, 1, resource_spans_len(group));
         put_resource_spans(&mut out, group);

@@ -1,6 +1,7 @@
 //! OTLP trace payloads: writing them, and walking and slicing them without decoding.
 
 pub mod batch;
+pub mod buffers;
 mod check;
 pub mod compress;
 mod cursor;
