@@ -303,3 +303,18 @@ class SpanQueue:
         """Let no further span in; what comes is counted as `dropped_after_shutdown`."""
     def counts(self) -> dict[str, int]:
         """Return queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_after_shutdown, left_to_parent."""
+
+def parse_traceparent(value: str) -> tuple[int, int, int] | None:
+    """Parse a `traceparent` header into trace id, span id and flags; None for an invalid one."""
+
+def format_traceparent(span_context: SpanContext) -> str | None:
+    """Format the `traceparent` header of a span context; None for an invalid one."""
+
+def parse_tracestate(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Parse the lines of a `tracestate` header; empty when it is invalid."""
+
+def parse_baggage(header: str) -> list[tuple[str, str]]:
+    """Parse a `baggage` header into keys and decoded values; invalid members are left out."""
+
+def format_baggage(members: Sequence[tuple[str, str]]) -> str:
+    """Format keys and values as a `baggage` header; what exceeds its limits is left out."""

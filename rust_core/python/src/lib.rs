@@ -9,6 +9,7 @@ mod current;
 mod decode;
 mod encode;
 mod errors;
+mod propagation;
 mod queue;
 mod recorder;
 mod sampling;
@@ -25,6 +26,8 @@ mod core {
     use super::batch::Batch;
     #[pymodule_export]
     use super::client::{OtlpCall, OtlpClient, OtlpReply};
+    #[pymodule_export]
+    use super::propagation::{format_baggage, format_traceparent, parse_baggage, parse_traceparent, parse_tracestate};
     #[pymodule_export]
     use super::queue::SpanQueue;
     #[pymodule_export]

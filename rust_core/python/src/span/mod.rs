@@ -2,7 +2,7 @@
 
 mod parts;
 mod read;
-mod start;
+pub mod start;
 mod state;
 
 pub use state::{Options, Request, State};
