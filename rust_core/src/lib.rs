@@ -10,3 +10,4 @@ pub mod queue;
 pub mod sampling;
 pub mod scope;
 pub mod span;
+pub mod spool;

@@ -2,7 +2,7 @@
 
 mod chunk;
 pub(crate) mod registry;
-mod wakeup;
+pub(crate) mod wakeup;
 
 use crate::fork;
 use crate::otlp::batch::Batch;

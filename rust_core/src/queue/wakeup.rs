@@ -5,21 +5,21 @@ use std::os::fd::RawFd;
 
 /// A non-blocking pipe-like descriptor: eventfd on Linux, a pipe elsewhere.
 #[derive(Debug)]
-pub(super) struct Wakeup {
+pub(crate) struct Wakeup {
     read: RawFd,
     write: RawFd,
 }
 
 impl Wakeup {
     #[cfg(target_os = "linux")]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: eventfd takes no pointers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(Self { read: fd, write: fd }) }
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut ends = [0; 2];
         // SAFETY: `ends` has room for both descriptors.
         if unsafe { libc::pipe(ends.as_mut_ptr()) } < 0 {
@@ -34,24 +34,24 @@ impl Wakeup {
         Ok(Self { read: ends[0], write: ends[1] })
     }
 
-    pub(super) const fn fileno(&self) -> RawFd {
+    pub(crate) const fn fileno(&self) -> RawFd {
         self.read
     }
 
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         let one = 1_u64.to_ne_bytes();
         // SAFETY: the buffer is readable for eight bytes. A full pipe or counter is awake already.
         unsafe { libc::write(self.write, one.as_ptr().cast(), one.len()) };
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let mut buffer = [0_u8; 512];
         // SAFETY: the buffer is writable for its whole length; an empty descriptor does not block.
         unsafe { libc::read(self.read, buffer.as_mut_ptr().cast(), buffer.len()) };
     }
 
     /// Opens a descriptor of this process's own; the inherited one stays in use where none can be had.
-    pub(super) fn renew(&mut self) {
+    pub(crate) fn renew(&mut self) {
         if let Ok(fresh) = Self::new() {
             *self = fresh;
         }
