@@ -1,6 +1,7 @@
 """Types of the native extension, class by class as in rust_core/python/src."""
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Literal, TypeVar, final
 
 from opentelemetry.context import Context
@@ -38,6 +39,73 @@ class Batch:
         """Return (trace id, span id) of every span, in lower-case hex."""
     def compress(self, algorithm: str) -> bytes:
         """Return the data under "none", "gzip" or "zstd", at level 1."""
+
+@final
+class Spool:
+    """A log on disk that holds batches until every reader has acknowledged them; for one process at a time."""
+
+    def __new__(
+        cls,
+        directory: str | PathLike[str],
+        *,
+        segment_bytes: int,
+        max_bytes: int,
+        fsync: Literal["never", "interval", "always"],
+        fsync_interval: float = 0.05,
+    ) -> Spool:
+        """Open or create the spool and recover what is in it; `fsync_interval` is in seconds.
+
+        Raises:
+            ConfigurationError: another process has the spool.
+            OSError: the folder cannot be used.
+        """
+    def append(self, batch: Batch) -> int:
+        """Store a batch and return the offset after it.
+
+        Raises:
+            SpoolFullError: at the byte limit; nothing was stored.
+            PermanentError: the batch alone is larger than the limit.
+            OSError: the disk failed or is full; nothing was stored.
+        """
+    def reader(self, name: str) -> SpoolReader:
+        """Return the reader called `name`; a new one begins at the oldest record and from now on holds back space."""
+    def reader_names(self) -> list[str]:
+        """Return the names of the readers that hold back space, those of earlier processes included."""
+    def remove_reader(self, name: str) -> None:
+        """Forget a reader and what only it still needed."""
+    def stats(self) -> dict[str, int]:
+        """Return bytes, segments, accepted_spans (over all restarts), oldest_offset, next_offset, and what was damaged:
+        torn_records, skipped_records, skipped_bytes, skipped_spans, damaged_segments, damaged_readers, sync_errors."""
+    def flush(self) -> None:
+        """Force all that was appended to the disk."""
+    def close(self) -> None:
+        """Sync unless the policy is never, and let other processes have the spool."""
+
+@final
+class SpoolReader:
+    """A named reader with a place of its own."""
+
+    def read(self, max_spans: int, max_bytes: int) -> tuple[Batch, int] | None:
+        """Return the next records merged into one batch and the offset after them; None when there is nothing new.
+
+        A record larger than the limits comes in pieces. Read until None before waiting for `fileno`.
+        """
+    def rewind(self) -> None:
+        """Go back to what was acknowledged last."""
+    def ack(self, offset: int) -> None:
+        """Mark everything before `offset`, which a read returned, as done, durably."""
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when something was appended after the last read."""
+    def clear_wakeup(self) -> None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def acked_offset(self) -> int: ...
+    @property
+    def lag_bytes(self) -> int: ...
+    @property
+    def lag_spans(self) -> int:
+        """Accepted spans that are not acknowledged, right after a restart too."""
 
 @final
 class OtlpClient:

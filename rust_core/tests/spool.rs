@@ -243,7 +243,11 @@ fn a_damaged_record_in_the_middle_is_stepped_over_and_counted_once() {
             assert_eq!(read, [expected(0..2), expected(5..7)].concat(), "{within}");
         }
         let stats = spool.stats();
-        assert_eq!((stats.skipped_records, stats.skipped_bytes, stats.skipped_spans), (1, second - first, 3), "{within}");
+        assert_eq!(
+            (stats.skipped_records, stats.skipped_bytes, stats.skipped_spans),
+            (1, second - first, 3),
+            "{within}"
+        );
         assert_eq!((stats.torn_records, stats.accepted_spans), (0, 7), "{within}");
     }
 }

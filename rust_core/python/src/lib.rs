@@ -14,6 +14,7 @@ mod queue;
 mod recorder;
 mod sampling;
 mod span;
+mod spool;
 mod tracer;
 
 use pyo3::prelude::*;
@@ -36,6 +37,8 @@ mod core {
     use super::sampling::{NativeSampler, always_off, always_on, parent_based, trace_id_ratio};
     #[pymodule_export]
     use super::span::{Span, encode_resource, encode_scope};
+    #[pymodule_export]
+    use super::spool::{Spool, SpoolReader};
     #[pymodule_export]
     use super::tracer::Tracer;
 
