@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from pyspan.pipeline.forking import hold_forks
 from pyspan.pipeline.log import logger
 from pyspan.pipeline.request import Request, is_patched, unpatched
 from pyspan.pipeline.settings import WorkerSettings
@@ -132,15 +133,19 @@ class BackgroundWorker:
 
     def _ship(self, run: _Run) -> bool:
         """Ship until a request to close; False where a fault came first, which loses the batches on their way."""
+        may_fork = hold_forks()
         try:
             from pyspan.pipeline.shipping import Shipping
 
-            Shipping(self._queue, lambda: self._make_exporter(run.stats), self._settings, run).run()
+            Shipping(self._queue, lambda: self._make_exporter(run.stats), self._settings, run).run(may_fork)
         except Exception as error:  # noqa: BLE001 - the application must not see it, and its spans still need a worker
             run.stats.fail("worker", f"the worker failed: {error!r}")
             logger.debug("the worker failed", exc_info=True)
-            run.stats.drop("worker_failed", run.stats.in_flight, repr(error))
+            if run.stats.in_flight:
+                run.stats.drop("worker_failed", run.stats.in_flight, repr(error))
             return False
+        finally:
+            may_fork()
         return True
 
     def _count_loss(self, run: _Run) -> None:

@@ -51,12 +51,16 @@ class Shipping:
         self._mail = run
         self._closing: Request | None = None
 
-    def run(self) -> None:
-        """Run an event loop of its own in the calling thread; return when closed."""
-        anyio.run(self._main, backend="asyncio", backend_options={"loop_factory": _new_loop})
+    def run(self, on_running: Callable[[], None] = lambda: None) -> None:
+        """Run an event loop of its own in the calling thread; return when closed.
 
-    async def _main(self) -> None:
+        `on_running` is called once everything is imported and the exporter is made.
+        """
+        anyio.run(self._main, on_running, backend="asyncio", backend_options={"loop_factory": _new_loop})
+
+    async def _main(self, on_running: Callable[[], None]) -> None:
         exporter = self._make_exporter()
+        on_running()
         self._source = QueueSource(self._queue, self._settings.batch.delay, self._read_mail)
         worker = Worker(self._source, exporter, self._stats, lanes=self._settings.lanes, retry=self._settings.retry)
         with anyio.CancelScope() as self._scope:
