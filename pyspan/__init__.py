@@ -1,1 +1,89 @@
-"""Python tracing with a Rust hot path."""
+"""Python tracing with a Rust hot path.
+
+`configure()` is all that an application needs; what it needs itself is imported then, so that `import pyspan` is cheap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspan.sdk.resources import Resource
+    from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor, TracerProvider
+    from pyspan.sdk.trace.export import SpanExporter
+    from pyspan.sdk.trace.sampling import Sampler
+
+__all__ = ["configure", "force_flush", "shutdown", "stats"]
+
+
+def configure(
+    service_name: str | None = None,
+    *,
+    exporter: SpanExporter | str | Sequence[SpanExporter | str] | None = None,
+    endpoint: str | None = None,
+    sampler: Sampler | float | None = None,
+    resource: Resource | Mapping[str, Any] | None = None,
+    processors: Sequence[SpanProcessor] = (),
+    id_generator: IdGenerator | None = None,
+    span_limits: SpanLimits | None = None,
+) -> TracerProvider:
+    """Trace from now on: set OpenTelemetry's global tracer provider and propagators, and return the provider.
+
+    What is not given comes from the environment as OpenTelemetry's specification has it: OTEL_SERVICE_NAME,
+    OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
+    OTEL_PROPAGATORS. `exporter` takes exporters or their names: otlp (the default), otlp=URL, otlp-grpc=HOST:PORT,
+    kafka, kafka=HOST:PORT/TOPIC, file=PATH, console, none, or any that a package registers under
+    `opentelemetry_traces_exporter`; a string may hold several, joined by commas. `endpoint` is where the OTLP exporter
+    sends. A number as `sampler` is the share of traces to keep. `processors` are called beside the exporters.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or tracing is configured already (`shutdown()` first).
+    """
+    from pyspan.sdk import _configure
+
+    settings = _configure.Settings(
+        service_name=service_name,
+        exporter=exporter,
+        endpoint=endpoint,
+        sampler=sampler,
+        resource=resource,
+        processors=processors,
+        id_generator=id_generator,
+        span_limits=span_limits,
+    )
+    return _configure.configure(settings)
+
+
+def force_flush(timeout: float = 30.0) -> bool:
+    """Export what has ended so far; False where that took longer than `timeout` seconds or something was lost."""
+    from pyspan.sdk import _configure
+
+    return _configure.force_flush(timeout)
+
+
+def shutdown() -> None:
+    """Export the rest within 5 s and stop tracing; `configure()` may follow."""
+    from pyspan.sdk import _configure
+
+    _configure.shutdown()
+
+
+def stats() -> dict[str, Any]:
+    """Return what became of all spans of this process, in numbers.
+
+    The keys are started, ended, live, unsampled, queued_spans, in_flight, exported, dropped and dropped_<reason>;
+    `exporters` has those of each exporter.
+    """
+    from pyspan.sdk import _stats
+
+    return _stats.stats()
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from pyspan._core import VERSION
+
+        return VERSION
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

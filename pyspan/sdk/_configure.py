@@ -1,0 +1,106 @@
+"""`pyspan.configure()`: from settings and environment to a running provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace as trace_api
+
+from pyspan.errors import ConfigurationError
+from pyspan.sdk import _exporters, _samplers
+from pyspan.sdk._propagators import use_native_propagators
+from pyspan.sdk.resources import SERVICE_NAME, Resource
+from pyspan.sdk.trace import TracerProvider
+from pyspan.sdk.trace.export import BatchSpanProcessor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
+    from pyspan.sdk.trace._config import _TracerConfiguratorT
+    from pyspan.sdk.trace.export import SpanExporter
+    from pyspan.sdk.trace.sampling import Sampler
+
+__all__ = ["Settings", "configure", "force_flush", "shutdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `configure` was given; None is left to the environment."""
+
+    service_name: str | None = None
+    exporter: SpanExporter | str | Sequence[SpanExporter | str] | None = None
+    endpoint: str | None = None
+    sampler: Sampler | float | None = None
+    resource: Resource | Mapping[str, Any] | None = None
+    processors: Sequence[SpanProcessor] = ()
+    id_generator: IdGenerator | None = None
+    span_limits: SpanLimits | None = None
+    tracer_configurator: _TracerConfiguratorT | None = None
+
+
+class _State:
+    """The one global: the provider that `configure` has set."""
+
+    provider: TracerProvider | None = None
+
+
+def configure(settings: Settings) -> TracerProvider:
+    """Build the provider and make it the global one.
+
+    A second call is refused while the first provider works: tracers that hold it would go on with it, so that part of
+    the spans would go elsewhere. After `shutdown()` it is welcome.
+    """
+    _refuse_second()
+    exporters = _exporters.find(settings.exporter, settings.endpoint)
+    provider = TracerProvider(
+        sampler=_samplers.find(settings.sampler),
+        resource=_resource(settings),
+        id_generator=settings.id_generator,
+        span_limits=settings.span_limits,
+        _tracer_configurator=settings.tracer_configurator,
+    )
+    for processor in (*settings.processors, *map(BatchSpanProcessor, exporters)):
+        provider.add_span_processor(processor)
+    _set_global(provider)
+    use_native_propagators()
+    return provider
+
+
+def force_flush(timeout: float) -> bool:
+    """Flush the configured provider."""
+    return _State.provider is None or _State.provider.force_flush(int(timeout * 1000))
+
+
+def shutdown() -> None:
+    """Shut the configured provider down and forget it."""
+    if _State.provider is not None:
+        _State.provider.shutdown()
+        _State.provider = None
+
+
+def _refuse_second() -> None:
+    if _State.provider is not None:
+        raise ConfigurationError("tracing is configured already; call pyspan.shutdown() before you configure it anew")
+    known = trace_api._TRACER_PROVIDER
+    if known is not None and not isinstance(known, TracerProvider):
+        name = f"{type(known).__module__}.{type(known).__qualname__}"
+        raise ConfigurationError(f"the global tracer provider is a {name} already; set only one, or leave it to pyspan")
+
+
+def _resource(settings: Settings) -> Resource:
+    given = settings.resource
+    resource = given if isinstance(given, Resource) else Resource.create(given)
+    if settings.service_name is None:
+        return resource
+    return resource.merge(Resource({SERVICE_NAME: settings.service_name}))
+
+
+def _set_global(provider: TracerProvider) -> None:
+    """Set the provider, also in the place of one that was shut down, for which the API has no way."""
+    if trace_api._TRACER_PROVIDER is None:
+        trace_api.set_tracer_provider(provider)
+    else:
+        trace_api._TRACER_PROVIDER = provider
+    _State.provider = provider

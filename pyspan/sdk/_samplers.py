@@ -1,0 +1,57 @@
+"""The sampler that an application asks for, by value or by the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, cast
+
+from pyspan.errors import ConfigurationError
+from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+from pyspan.sdk.trace.sampling import _KNOWN_SAMPLERS, ParentBasedTraceIdRatio, _get_from_env_or_default
+
+if TYPE_CHECKING:
+    from pyspan.sdk.trace.sampling import Sampler
+
+__all__ = ["find"]
+
+logger = logging.getLogger(__name__)
+
+GROUP = "opentelemetry_traces_sampler"
+
+
+def find(sampler: Sampler | float | None) -> Sampler:
+    """Return the sampler itself, one that keeps a share of traces, or that of OTEL_TRACES_SAMPLER.
+
+    Raises:
+        ConfigurationError: a share below 0 or above 1.
+    """
+    if sampler is None:
+        return _from_env()
+    if not isinstance(sampler, (int, float)):
+        return sampler
+    if not 0 <= sampler <= 1:
+        raise ConfigurationError(f"sampler={sampler} cannot be used: give a share of traces from 0 to 1")
+    return ParentBasedTraceIdRatio(float(sampler))
+
+
+def _from_env() -> Sampler:
+    name = os.environ.get(OTEL_TRACES_SAMPLER, "").strip()
+    if not name or name.lower() in _KNOWN_SAMPLERS:
+        return _get_from_env_or_default()
+    return _registered(name) or _get_from_env_or_default()
+
+
+def _registered(name: str) -> Sampler | None:
+    """Ask the factory that a package registers; one that fails is logged, and the default is used, as in the SDK."""
+    from importlib.metadata import entry_points
+
+    try:
+        entry = next(iter(entry_points(group=GROUP, name=name)))
+        sampler = entry.load()(os.environ.get(OTEL_TRACES_SAMPLER_ARG, ""))
+    except StopIteration:
+        return None
+    except Exception:  # anybody's code
+        logger.exception("Using default sampler. Failed to initialize sampler, %s", name)
+        return None
+    return cast("Sampler", sampler)

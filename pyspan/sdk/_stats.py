@@ -1,0 +1,26 @@
+"""Counts of all providers of the process in one dict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pyspan.sdk.trace._provider import living_providers
+
+__all__ = ["stats"]
+
+ALWAYS = ("started", "ended", "live", "unsampled", "accepted", "queued_spans", "in_flight", "exported", "dropped")
+
+
+def stats() -> dict[str, Any]:
+    """Add up the counts of providers and exporters; `dropped` is the sum of all `dropped_<reason>`."""
+    totals: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))
+    exporters: list[dict[str, Any]] = []
+    for provider in living_providers():
+        counts = provider._stats()
+        exporters += counts.pop("exporters")
+        totals.update(counts)
+    for report in exporters:
+        totals.update({name: count for name, count in report.items() if isinstance(count, int)})
+    totals["dropped"] = sum(count for name, count in totals.items() if name.startswith("dropped_"))
+    return {**totals, "exporters": exporters}

@@ -1,0 +1,145 @@
+"""Which detectors run, and how their findings come together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pyspan.sdk._environment import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
+from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
+from pyspan.sdk.resources._process import OsResourceDetector, ProcessResourceDetector, _HostResourceDetector
+from pyspan.sdk.resources._resource import EMPTY, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspan.sdk.resources._detector import ResourceDetector
+
+__all__ = ["configured_detectors", "get_aggregated_resources", "process_dependent_resource"]
+
+logger = logging.getLogger(__name__)
+
+GROUP = "opentelemetry_resource_detector"
+OWN: dict[str, type[ResourceDetector]] = {
+    "service_instance": ServiceInstanceIdResourceDetector,
+    "otel": OTELResourceDetector,
+    "process": ProcessResourceDetector,
+    "os": OsResourceDetector,
+    "host": _HostResourceDetector,
+}
+
+
+def configured_detectors() -> list[ResourceDetector]:
+    """Return the detectors in the order of merging: the instance id, those of the environment's list, OTEL_* variables.
+
+    A detector that cannot be loaded is logged and left out.
+    """
+    listed = os.environ.get(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, "").split(",")
+    listed = [name.strip() for name in listed if name.strip()]
+    first = [] if "service_instance" in listed else ["service_instance"]
+    names = _expand(list(dict.fromkeys([*first, *listed, "otel"])))
+    return [detector for name in names if (detector := _load(name)) is not None]
+
+
+def process_dependent_resource() -> Resource:
+    """Detect anew what differs in a forked child; in the calling thread, since a child has no other."""
+    resource = EMPTY
+    for detector in configured_detectors():
+        if detector.is_process_dependent():
+            resource = resource.merge(_Detection(detector).here().result)
+    return resource
+
+
+def get_aggregated_resources(
+    detectors: Sequence[ResourceDetector],
+    initial_resource: Resource | None = None,
+    timeout: int = 5,
+) -> Resource:
+    """Merge into `initial_resource` what the detectors find, in their order, the later one winning.
+
+    Ours answer at once; others run side by side in threads, and one that is not done in `timeout` seconds is skipped.
+
+    Raises:
+        Exception: what a detector with `raise_on_error` raised; TimeoutError where it took too long.
+    """
+    resource = initial_resource or Resource.create()
+    detections = [_Detection(detector) for detector in detectors]
+    foreign = [detection for detection in detections if not detection.is_own]
+    for detection in foreign:
+        detection.start()
+    deadline = time.monotonic() + timeout
+    for detection in detections:
+        found = detection.here() if detection.is_own else detection.wait(deadline, timeout)
+        resource = resource.merge(found.result)
+    return resource
+
+
+class _Detection:
+    """One call of a detector and what came of it."""
+
+    def __init__(self, detector: ResourceDetector) -> None:
+        self._detector = detector
+        self._thread = threading.Thread(target=self._detect, name="pyspan-detector", daemon=True)
+        self._error: Exception | None = None
+        self.result: Resource = EMPTY
+        self.is_own = type(detector) in OWN.values()
+
+    def here(self) -> _Detection:
+        self._detect()
+        return self._report()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, deadline: float, timeout: float) -> _Detection:
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self._error = TimeoutError(f"{self._detector} took longer than {timeout} seconds")
+        return self._report()
+
+    def _detect(self) -> None:
+        try:
+            self.result = self._detector.detect()
+        except Exception as error:  # noqa: BLE001 - detectors are anybody's code, and tracing goes on without them
+            self._error = error
+
+    def _report(self) -> _Detection:
+        if self._error is not None:
+            if self._detector.raise_on_error:
+                raise self._error
+            logger.warning("Exception %s in detector %s, ignoring", self._error, self._detector)
+        return self
+
+
+def _expand(names: list[str]) -> list[str]:
+    """Put every registered detector that is not named itself in the place of `*`."""
+    if "*" not in names:
+        return names
+    from importlib.metadata import entry_points
+
+    registered = {entry.name for entry in entry_points(group=GROUP)} | set(OWN)
+    place = names.index("*")
+    return [*names[:place], *sorted(registered - set(names)), *names[place + 1 :]]
+
+
+def _load(name: str) -> ResourceDetector | None:
+    try:
+        return OWN[name]() if name in OWN else _load_foreign(name)
+    except Exception:  # anybody's code
+        logger.exception("Failed to load resource detector '%s', skipping", name)
+        return None
+
+
+def _load_foreign(name: str) -> ResourceDetector:
+    from importlib.metadata import entry_points
+
+    entry = next(iter(entry_points(group=GROUP, name=name)), None)
+    if entry is None:
+        raise LookupError(
+            f"no package registers {name!r} under {GROUP}; correct {OTEL_EXPERIMENTAL_RESOURCE_DETECTORS}"
+        )
+    detector: ResourceDetector = entry.load()()
+    return detector

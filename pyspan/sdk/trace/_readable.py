@@ -1,0 +1,82 @@
+"""What the native span calls to show itself as OpenTelemetry's objects, when somebody reads it."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode
+
+from pyspan.sdk.trace._event import Event
+from pyspan.sdk.trace._json import to_json
+from pyspan.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "event",
+    "exception_attributes",
+    "exception_description",
+    "instrumentation_info",
+    "link",
+    "status",
+    "to_json",
+]
+
+_CODES = (StatusCode.UNSET, StatusCode.OK, StatusCode.ERROR)
+
+
+def event(name: str, attributes: Mapping[str, Any], timestamp_ns: int, dropped: int) -> Event:
+    """Build an event; its attributes are read-only and know how many were dropped."""
+    return Event(name, _bounded(attributes, dropped), timestamp_ns)
+
+
+def link(context: SpanContext, attributes: Mapping[str, Any], dropped: int) -> Link:
+    """Build a link likewise."""
+    return Link(context, _bounded(attributes, dropped))
+
+
+def status(code: int, description: str | None) -> Status:
+    """Build a status from OTLP's numbers: 0 unset, 1 ok, 2 error."""
+    return Status(_CODES[code], description)
+
+
+def instrumentation_info(scope: InstrumentationScope) -> InstrumentationInfo:
+    """Return the scope in its older form, with the warning that reading it gives."""
+    warnings.warn(
+        "You should use instrumentation_scope. Deprecated since version 1.11.1.", DeprecationWarning, stacklevel=2
+    )
+    return InstrumentationInfo._of(scope)
+
+
+def exception_attributes(exception: BaseException, escaped: bool) -> dict[str, Any]:
+    """Describe an exception by the semantic conventions for exceptions in spans."""
+    kind = type(exception)
+    qualified = kind.__module__ and kind.__module__ != "builtins"
+    return {
+        "exception.type": f"{kind.__module__}.{kind.__qualname__}" if qualified else kind.__qualname__,
+        "exception.message": _text(exception),
+        "exception.stacktrace": "".join(traceback.format_exception(kind, exception, exception.__traceback__)),
+        "exception.escaped": str(escaped),
+    }
+
+
+def exception_description(exception: BaseException) -> str:
+    """Return what the status of a span says about the exception that left it."""
+    return f"{type(exception).__name__}: {_text(exception)}"
+
+
+def _text(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception as error:  # noqa: BLE001 - the text of an exception is anybody's code
+        return f"<unprintable: {type(error).__name__}>"
+
+
+def _bounded(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
+    bounded = BoundedAttributes(attributes=attributes, immutable=True)
+    bounded.dropped = dropped
+    return bounded

@@ -1,0 +1,82 @@
+"""The processor that exports in batches, in the background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor
+from pyspan.sdk.trace.export._batcher import Batcher
+from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
+from pyspan.sdk.trace.export._settings import ProcessorSettings
+from pyspan.sdk.trace.export._shipment import Shipment
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+    from pyspan._core import Recorder
+    from pyspan.sdk.trace._readable_span import ReadableSpan
+    from pyspan.sdk.trace.export._exporter import SpanExporter
+
+__all__ = ["BatchSpanProcessor"]
+
+
+class BatchSpanProcessor(SpanProcessor):
+    """Queues sampled spans and exports them when a batch is full, and every `schedule_delay_millis` at the latest.
+
+    Defaults come from OTEL_BSP_*, then: a queue of 65,536 spans, batches of 2,048, 5 s, 30 s. With an exporter of
+    pyspan's own the spans go from the recorder to the backend without Python objects; any other is called in a thread.
+    A full queue drops what comes and counts it; with `block_timeout`, a native one first waits so many seconds.
+
+    Raises:
+        ValueError: a number is not positive, or a batch would be larger than the queue.
+    """
+
+    def __init__(
+        self,
+        span_exporter: SpanExporter,
+        max_queue_size: int | None = None,
+        schedule_delay_millis: float | None = None,
+        max_export_batch_size: int | None = None,
+        export_timeout_millis: float | None = None,
+        *,
+        meter_provider: MeterProvider | None = None,
+        max_queue_bytes: int | None = None,
+        block_timeout: float | None = None,
+    ) -> None:
+        settings = ProcessorSettings.read(
+            max_queue_size, schedule_delay_millis, max_export_batch_size, export_timeout_millis
+        )
+        self.span_exporter = span_exporter
+        self._shipment: Shipment | Batcher
+        if isinstance(span_exporter, NativeSpanExporter) and is_native(span_exporter):
+            self._shipment = Shipment(
+                span_exporter, settings, max_queue_bytes=max_queue_bytes, block_timeout=block_timeout
+            )
+        else:
+            self._shipment = Batcher(span_exporter, settings)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context and span.context.trace_flags.sampled:
+            self._shipment.push(span)
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """Export what is queued; False where that took longer (by default 30 s) or something was lost."""
+        return self._shipment.force_flush(30.0 if timeout_millis is None else timeout_millis / 1000)
+
+    def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
+        """Export the rest; what is left when the time is up is dropped and counted."""
+        self._shipment.shutdown(timeout_millis / 1000)
+
+    def _attach(self, recorder: Recorder) -> bool:
+        """Have a recorder fill the queue natively, unless a subclass wants to be called for each span."""
+        own = all(getattr(type(self), name) is getattr(BatchSpanProcessor, name) for name in ("on_end", *UNUSED_HOOKS))
+        if not own or isinstance(self._shipment, Batcher):
+            return False
+        self._shipment.attach(recorder)
+        return True
+
+    def _stats(self) -> dict[str, Any]:
+        return {"exporter": type(self.span_exporter).__name__, **self._shipment.stats()}
+
+
+UNUSED_HOOKS = ("on_start", "_on_ending")

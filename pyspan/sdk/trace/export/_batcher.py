@@ -1,0 +1,185 @@
+"""A queue of spans and the thread that hands them to a user's exporter."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pyspan.sdk.trace._fork import in_forked_child, notice_fork
+from pyspan.sdk.trace._processor import shutdown_within
+from pyspan.sdk.trace.export._suppress import suppress_instrumentation
+
+if TYPE_CHECKING:
+    from pyspan.sdk.trace._readable_span import ReadableSpan
+    from pyspan.sdk.trace.export._exporter import SpanExporter
+    from pyspan.sdk.trace.export._settings import ProcessorSettings
+
+__all__ = ["Batcher"]
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL = 60.0
+
+
+class Batcher:
+    """Calls `exporter` in one daemon thread, which starts with the first span, anew in a forked child.
+
+    A child starts with an empty queue: its parent exports what was in it. All methods may be called from any thread.
+    """
+
+    def __init__(self, exporter: SpanExporter, settings: ProcessorSettings) -> None:
+        self._exporter = exporter
+        self._settings = settings
+        self._logged_at = -LOG_INTERVAL
+        self._renew()
+        in_forked_child(self, Batcher._renew)
+
+    def _renew(self) -> None:
+        self._process = os.getpid()
+        self._queue: deque[ReadableSpan] = deque()
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._given_up = False
+        self._asked = 0  # flushes asked for so far
+        self._answered = 0
+        self._exporting = 0
+        self._counts = dict.fromkeys(("accepted", "exported", "failed", "dropped_queue_full"), 0)
+        self._counts |= dict.fromkeys(("dropped_after_shutdown", "dropped_at_shutdown"), 0)
+
+    def push(self, span: ReadableSpan) -> bool:
+        """Queue a span; False where it is dropped, which is counted."""
+        if self._process != os.getpid():
+            notice_fork()
+        with self._wake:  # reentrant: what the garbage collector ends meanwhile comes here too
+            if self._closed or len(self._queue) >= self._settings.queue_spans:
+                return self._drop("dropped_after_shutdown" if self._closed else "dropped_queue_full")
+            self._queue.append(span)
+            self._counts["accepted"] += 1
+            if self._thread is None or len(self._queue) == self._settings.batch_spans:
+                self._rouse()
+        return True
+
+    def force_flush(self, timeout: float) -> bool:
+        """Export what is queued; False where that took longer than `timeout` seconds, or after `shutdown`."""
+        if self._closed:
+            return False
+        if not self._start():
+            self._export_all()
+            return True
+        with self._wake:
+            self._asked += 1
+            mine = self._asked
+            self._wake.notify_all()
+            return self._wake.wait_for(lambda: self._answered >= mine, timeout)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Export the rest within `timeout` seconds, drop and count what is left, and shut the exporter down."""
+        if self._closed:
+            return True
+        deadline = time.monotonic() + timeout
+        self._close()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        elif self._queue:
+            self._export_all()
+        self._given_up = True
+        self._count_left()
+        shutdown_within(self._exporter, (deadline - time.monotonic()) * 1000)
+        return self._counts["dropped_at_shutdown"] == 0
+
+    def stats(self) -> dict[str, int]:
+        """Return accepted, exported, failed and dropped spans, and those in the queue."""
+        return {**self._counts, "queued_spans": len(self._queue), "in_flight": self._exporting}
+
+    def _rouse(self) -> None:
+        if self._start():
+            self._wake.notify_all()
+
+    def _start(self) -> bool:
+        """Start the thread; False while Python exits, which starts none."""
+        with self._wake:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="pyspan-batch", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return False
+                self._thread = thread
+        return True
+
+    def _work(self) -> None:
+        due = time.monotonic() + self._settings.delay
+        while not self._is_closed():
+            asked = self._wait_for_work(due)
+            everything = bool(asked) or self._is_closed() or time.monotonic() >= due
+            self._export_batches(partial=everything)
+            if everything:
+                due = time.monotonic() + self._settings.delay
+            self._answer(asked)
+        self._answer(self._asked)
+
+    def _wait_for_work(self, due: float) -> int:
+        """Wait for a full batch, a flush, the end, or the time; return the newest flush asked for, 0 for none."""
+        with self._wake:
+            self._wake.wait_for(
+                lambda: self._closed or self._asked > self._answered or self._has_full_batch(),
+                max(0.0, due - time.monotonic()),
+            )
+            return self._asked if self._asked > self._answered else 0
+
+    def _answer(self, asked: int) -> None:
+        with self._wake:
+            self._answered = max(self._answered, asked)
+            self._wake.notify_all()
+
+    def _is_closed(self) -> bool:
+        return self._closed  # from any thread, at any time
+
+    def _has_full_batch(self) -> bool:
+        return len(self._queue) >= self._settings.batch_spans
+
+    def _export_all(self) -> None:
+        self._export_batches(partial=True)
+
+    def _export_batches(self, *, partial: bool) -> None:
+        while not self._given_up and (self._has_full_batch() or (partial and self._queue)):
+            size = min(len(self._queue), self._settings.batch_spans)
+            self._exporting = size
+            self._export([self._queue.popleft() for _ in range(size)])
+            self._exporting = 0
+
+    def _export(self, spans: list[ReadableSpan]) -> None:
+        try:
+            with suppress_instrumentation():
+                result = self._exporter.export(spans)
+        except Exception:  # the exporter is anybody's code
+            logger.exception("Exception while exporting Span.")
+            self._counts["failed"] += len(spans)
+            return
+        # By name: exporters written for the other SDK answer with its enum.
+        failed = getattr(result, "name", None) == "FAILURE"
+        self._counts["failed" if failed else "exported"] += len(spans)
+
+    def _close(self) -> None:
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()
+
+    def _count_left(self) -> None:
+        left = len(self._queue) + self._exporting
+        self._queue.clear()
+        if left:
+            self._counts["dropped_at_shutdown"] += left
+            logger.warning("%d spans dropped: %s has not taken them in time", left, type(self._exporter).__name__)
+
+    def _drop(self, reason: str) -> bool:
+        self._counts[reason] += 1
+        if time.monotonic() - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = time.monotonic()
+            logger.warning("Span dropped (%s), %d of them so far", reason, self._counts[reason])
+        return False

@@ -1,0 +1,35 @@
+"""The role of an exporter, as users write them."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspan.sdk.trace._readable_span import ReadableSpan
+
+__all__ = ["SpanExportResult", "SpanExporter"]
+
+
+class SpanExportResult(enum.Enum):
+    """What came of an export."""
+
+    SUCCESS = 0
+    FAILURE = 1
+
+
+class SpanExporter:
+    """Takes ended spans out of the process; called by one thread at a time, with instrumentation suppressed."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans, once."""
+        raise NotImplementedError(f"{type(self).__name__} has to define export()")
+
+    def shutdown(self) -> None:
+        """Let go of everything; no further spans come."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Finish what is under way; False where that took longer."""
+        return True

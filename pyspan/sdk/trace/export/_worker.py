@@ -1,0 +1,61 @@
+"""The one place where the tracer meets the pipeline: its worker, which starts with the first span, and exporters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspan.sdk.trace.export._suppress import suppress_instrumentation_here
+
+if TYPE_CHECKING:
+    from pyspan._core import SpanQueue
+    from pyspan.config import BatchSettings, KafkaSettings, OtlpSettings
+    from pyspan.pipeline.background import BackgroundWorker
+    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.specs import ExporterSpec
+    from pyspan.pipeline.stats import Stats
+    from pyspan.sdk.trace.export._native import NativeSpanExporter
+
+__all__ = ["make_worker", "open_kafka", "open_otlp", "parse_named"]
+
+
+def make_worker(queue: SpanQueue, exporter: NativeSpanExporter, batch: BatchSettings) -> BackgroundWorker:
+    """Make the worker of a queue; no event loop is imported until its thread runs."""
+    from pyspan.pipeline.background import BackgroundWorker
+    from pyspan.pipeline.settings import WorkerSettings
+
+    return BackgroundWorker(
+        queue,
+        exporter._pipeline_exporter,
+        WorkerSettings(batch=batch),
+        name=type(exporter).__name__,
+        on_thread_start=suppress_instrumentation_here,
+    )
+
+
+def open_otlp(settings: OtlpSettings, stats: Stats) -> Exporter:
+    """Make the OTLP exporter."""
+    from pyspan.pipeline.otlp import OtlpExporter
+
+    return OtlpExporter(settings, stats)
+
+
+def open_kafka(settings: KafkaSettings) -> Exporter:
+    """Make the Kafka exporter.
+
+    Raises:
+        ConfigurationError: aiokafka is not installed.
+    """
+    from pyspan.pipeline.kafka import KafkaExporter
+
+    return KafkaExporter(settings)
+
+
+def parse_named(text: str) -> list[ExporterSpec]:
+    """Read exporters as OTEL_TRACES_EXPORTER and the agent name them.
+
+    Raises:
+        ConfigurationError: a name or a target that is none.
+    """
+    from pyspan.pipeline.specs import parse_specs
+
+    return parse_specs(text)

@@ -1,0 +1,334 @@
+"""Which spans are recorded and exported, decided at their start; mirrors `opentelemetry.sdk.trace.sampling`.
+
+Each known sampler carries a native twin (`_native`), which the tracer asks without calling Python. A subclass that
+overrides `should_sample` has none and is called for every span.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+import logging
+import os
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import get_current_span
+
+from pyspan import _core
+from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, SpanKind, TraceState
+    from opentelemetry.util.types import Attributes
+
+    from pyspan._core import NativeSampler
+
+__all__ = [
+    "ALWAYS_OFF",
+    "ALWAYS_ON",
+    "DEFAULT_OFF",
+    "DEFAULT_ON",
+    "AlwaysRecordSampler",
+    "Decision",
+    "ParentBased",
+    "ParentBasedTraceIdRatio",
+    "Sampler",
+    "SamplingResult",
+    "StaticSampler",
+    "TraceIdRatioBased",
+]
+
+logger = logging.getLogger(__name__)
+
+
+class Decision(enum.Enum):
+    """Whether a span records, and whether it is sampled, that is exported."""
+
+    DROP = 0
+    RECORD_ONLY = 1
+    RECORD_AND_SAMPLE = 2
+
+    def is_recording(self) -> bool:
+        return self is not Decision.DROP
+
+    def is_sampled(self) -> bool:
+        return self is Decision.RECORD_AND_SAMPLE
+
+
+class SamplingResult:
+    """A decision, with the attributes and the trace state that the span gets."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        attributes: Attributes = None,
+        trace_state: TraceState | None = None,
+    ) -> None:
+        self.decision = decision
+        self.attributes: Mapping[str, Any] = MappingProxyType({} if attributes is None else dict(attributes))
+        self.trace_state = trace_state
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.decision!s}, attributes={self.attributes!s})"
+
+
+class Sampler(abc.ABC):
+    """Decides on each span as it starts."""
+
+    @abc.abstractmethod
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult: ...
+
+    @abc.abstractmethod
+    def get_description(self) -> str:
+        """Return a name that tells the settings too."""
+
+    @property
+    def _native(self) -> NativeSampler | None:
+        """The sampler that decides the same natively, if there is one."""
+        return None
+
+
+class StaticSampler(Sampler):
+    """Decides the same for every span."""
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        return _result(self._decision, attributes, parent_context)
+
+    def get_description(self) -> str:
+        return "AlwaysOffSampler" if self._decision is Decision.DROP else "AlwaysOnSampler"
+
+    @property
+    def _native(self) -> NativeSampler | None:
+        if self._decision is Decision.RECORD_ONLY or not _decides_like(self, StaticSampler):
+            return None
+        return _core.always_on() if self._decision is Decision.RECORD_AND_SAMPLE else _core.always_off()
+
+
+ALWAYS_OFF = StaticSampler(Decision.DROP)
+"""Samples nothing, whatever the parent."""
+
+ALWAYS_ON = StaticSampler(Decision.RECORD_AND_SAMPLE)
+"""Samples everything, whatever the parent."""
+
+
+class TraceIdRatioBased(Sampler):
+    """Samples a share of all traces, `rate` from 0 to 1, by the low 64 bits of their id.
+
+    Raises:
+        ValueError: the rate lies outside.
+    """
+
+    TRACE_ID_LIMIT = (1 << 64) - 1
+
+    def __init__(self, rate: float) -> None:
+        if not 0.0 <= rate <= 1.0:
+            raise ValueError("Probability must be in range [0.0, 1.0].")
+        self._rate = rate
+        self._bound = self.get_bound_for_rate(rate)
+
+    @classmethod
+    def get_bound_for_rate(cls, rate: float) -> int:
+        """Return the number below which the low 64 bits of a sampled trace id lie."""
+        return round(rate * (cls.TRACE_ID_LIMIT + 1))
+
+    @property
+    def rate(self) -> float:
+        return self._rate
+
+    @property
+    def bound(self) -> int:
+        return self._bound
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        sampled = trace_id & self.TRACE_ID_LIMIT < self.bound
+        return _result(Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP, attributes, parent_context)
+
+    def get_description(self) -> str:
+        return f"TraceIdRatioBased{{{self._rate}}}"
+
+    @property
+    def _native(self) -> NativeSampler | None:
+        return _core.trace_id_ratio(self._rate) if _decides_like(self, TraceIdRatioBased) else None
+
+
+class ParentBased(Sampler):
+    """Leaves the decision to `root` for spans without a parent, else to the delegate for that kind of parent."""
+
+    def __init__(
+        self,
+        root: Sampler,
+        remote_parent_sampled: Sampler = ALWAYS_ON,
+        remote_parent_not_sampled: Sampler = ALWAYS_OFF,
+        local_parent_sampled: Sampler = ALWAYS_ON,
+        local_parent_not_sampled: Sampler = ALWAYS_OFF,
+    ) -> None:
+        self._root = root
+        self._remote_parent_sampled = remote_parent_sampled
+        self._remote_parent_not_sampled = remote_parent_not_sampled
+        self._local_parent_sampled = local_parent_sampled
+        self._local_parent_not_sampled = local_parent_not_sampled
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        return self._delegate(parent_context).should_sample(
+            parent_context=parent_context,
+            trace_id=trace_id,
+            name=name,
+            kind=kind,
+            attributes=attributes,
+            links=links,
+        )
+
+    def get_description(self) -> str:
+        names = ("root", "remoteParentSampled", "remoteParentNotSampled", "localParentSampled", "localParentNotSampled")
+        parts = (f"{name}:{sampler.get_description()}" for name, sampler in zip(names, self._samplers(), strict=True))
+        return f"ParentBased{{{','.join(parts)}}}"
+
+    @property
+    def _native(self) -> NativeSampler | None:
+        known = [getattr(sampler, "_native", None) for sampler in self._samplers()]
+        natives: list[NativeSampler] = [native for native in known if native is not None]
+        if len(natives) < len(known) or not _decides_like(self, ParentBased):
+            return None
+        return _core.parent_based(*natives)
+
+    def _samplers(self) -> tuple[Sampler, ...]:
+        return (
+            self._root,
+            self._remote_parent_sampled,
+            self._remote_parent_not_sampled,
+            self._local_parent_sampled,
+            self._local_parent_not_sampled,
+        )
+
+    def _delegate(self, parent_context: Context | None) -> Sampler:
+        parent = get_current_span(parent_context).get_span_context()
+        if not parent.is_valid:
+            return self._root
+        if parent.is_remote:
+            return self._remote_parent_sampled if parent.trace_flags.sampled else self._remote_parent_not_sampled
+        return self._local_parent_sampled if parent.trace_flags.sampled else self._local_parent_not_sampled
+
+
+class AlwaysRecordSampler(Sampler):
+    """Decides as `root`, but records what that would drop, for processors that want to see every span."""
+
+    def __init__(self, root: Sampler) -> None:
+        if root is None:
+            raise ValueError("root must not be None")
+        self._root = root
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        result = self._root.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if result.decision is not Decision.DROP:
+            return result
+        return SamplingResult(Decision.RECORD_ONLY, result.attributes, result.trace_state)
+
+    def get_description(self) -> str:
+        return f"AlwaysRecordSampler{{{self._root.get_description()}}}"
+
+
+DEFAULT_OFF = ParentBased(ALWAYS_OFF)
+"""Follows the parent; without one, samples nothing."""
+
+DEFAULT_ON = ParentBased(ALWAYS_ON)
+"""Follows the parent; without one, samples everything."""
+
+
+class ParentBasedTraceIdRatio(ParentBased):
+    """Follows the parent; without one, samples a share of all traces."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(root=TraceIdRatioBased(rate=rate))
+
+
+_KNOWN_SAMPLERS: dict[str, Sampler | Callable[[float], Sampler]] = {
+    "always_on": ALWAYS_ON,
+    "always_off": ALWAYS_OFF,
+    "parentbased_always_on": DEFAULT_ON,
+    "parentbased_always_off": DEFAULT_OFF,
+    "traceidratio": TraceIdRatioBased,
+    "parentbased_traceidratio": ParentBasedTraceIdRatio,
+}
+
+
+def _get_from_env_or_default() -> Sampler:
+    name = os.environ.get(OTEL_TRACES_SAMPLER, "").strip().lower() or "parentbased_always_on"
+    known = _KNOWN_SAMPLERS.get(name)
+    if known is None:
+        logger.warning("Couldn't recognize sampler %s.", name)
+        return DEFAULT_ON
+    return known if isinstance(known, Sampler) else _with_rate(known)
+
+
+def _with_rate(sampler: Callable[[float], Sampler]) -> Sampler:
+    try:
+        return sampler(float(os.environ.get(OTEL_TRACES_SAMPLER_ARG, "")))
+    except ValueError:
+        logger.warning("Could not convert TRACES_SAMPLER_ARG to float. Using default rate 1.0.")
+        return sampler(1.0)
+
+
+def _result(decision: Decision, attributes: Attributes, parent_context: Context | None) -> SamplingResult:
+    kept = None if decision is Decision.DROP else attributes
+    return SamplingResult(decision, kept, _get_parent_trace_state(parent_context))
+
+
+def _get_parent_trace_state(parent_context: Context | None) -> TraceState | None:
+    parent = get_current_span(parent_context).get_span_context()
+    return parent.trace_state if parent.is_valid else None
+
+
+def _decides_like(sampler: Sampler, known: type[Sampler]) -> bool:
+    return type(sampler).should_sample is known.should_sample
