@@ -386,3 +386,35 @@ def parse_baggage(header: str) -> list[tuple[str, str]]:
 
 def format_baggage(members: Sequence[tuple[str, str]]) -> str:
     """Format keys and values as a `baggage` header; what exceeds its limits is left out."""
+
+@final
+class Receivers:
+    """OTLP over HTTP, gRPC and a unix socket, in front of a spool: what it acknowledges is appended before."""
+
+    def __new__(
+        cls,
+        spool: Spool,
+        *,
+        otlp_http: str | None,
+        otlp_grpc: str | None,
+        socket: str | None,
+        max_body_bytes: int,
+        threads: int,
+    ) -> Receivers:
+        """Take `HOST:PORT` (port 0: any free one) for TCP and a path for the socket; None switches a receiver off.
+
+        `max_body_bytes` bounds a body as sent and decompressed. Binds nothing yet.
+        """
+    def start(self) -> dict[str, str]:
+        """Bind and serve; return the bound address of each receiver by name: otlp_http, otlp_grpc, socket.
+
+        Raises: OSError that names the address and what to do (nothing is served then); RuntimeError when started before.
+        """
+    def stop(self, timeout: float) -> bool:
+        """Stop listening, let requests under way finish for up to `timeout` seconds, then cut them off.
+
+        Return whether all ended by themselves. The GIL is released meanwhile.
+        """
+    def stats(self) -> dict[str, int]:
+        """Return `<receiver>.<count>`: requests, accepted_spans, accepted_bytes (as decompressed), refused.<reason>,
+        connections, refused_connections, broken_connections."""

@@ -11,6 +11,7 @@ mod encode;
 mod errors;
 mod propagation;
 mod queue;
+mod receivers;
 mod recorder;
 mod sampling;
 mod span;
@@ -31,6 +32,8 @@ mod core {
     use super::propagation::{format_baggage, format_traceparent, parse_baggage, parse_traceparent, parse_tracestate};
     #[pymodule_export]
     use super::queue::SpanQueue;
+    #[pymodule_export]
+    use super::receivers::Receivers;
     #[pymodule_export]
     use super::recorder::{Limits, Recorder};
     #[pymodule_export]

@@ -127,7 +127,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn the_unix_socket_is_for_its_owner_alone_and_goes_away_with_the_receiver() {
-    let mut rig = rig();
+    let rig = rig();
     let mode = std::fs::metadata(&rig.socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let mut stream = UnixStream::connect(&rig.socket).unwrap();

@@ -17,7 +17,7 @@ fn start(settings: &Settings) -> std::io::Result<Receivers> {
 
 #[test]
 fn a_request_under_way_is_answered_and_the_connection_closed_after_it() {
-    let mut rig = rig();
+    let rig = rig();
     let (mut idle, mut busy) = (connect(&rig.http), connect(&rig.http));
     idle.write_all(&post(PROTOBUF, b"good")).unwrap();
     read_answer(&mut idle);
@@ -32,7 +32,7 @@ fn a_request_under_way_is_answered_and_the_connection_closed_after_it() {
 
 #[test]
 fn what_does_not_end_by_the_deadline_is_cut_off() {
-    let mut rig = rig();
+    let rig = rig();
     let mut stuck = connect(&rig.http);
     stuck.write_all(&post(PROTOBUF, b"never finished")[..100]).unwrap();
     std::thread::sleep(Duration::from_millis(100));
@@ -67,7 +67,7 @@ fn the_socket_of_a_dead_process_is_replaced_and_that_of_a_live_one_is_not() {
     let path = folder.path().join("otlp.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let settings = Settings { socket: Some(path.clone()), ..Settings::default() };
-    let mut first = start(&settings).unwrap();
+    let first = start(&settings).unwrap();
     let message = start(&settings).err().unwrap().to_string();
     assert!(message.contains("in use"), "{message}");
     assert!(first.stop(Duration::from_secs(5)));

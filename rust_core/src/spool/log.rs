@@ -80,6 +80,12 @@ impl Spool {
         Ok(end)
     }
 
+    /// Returns whether `append` waits for the disk, so that it is no work for a thread that serves others.
+    #[must_use]
+    pub fn append_waits_for_disk(&self) -> bool {
+        self.shared.settings.fsync == Fsync::Always
+    }
+
     /// Returns the reader called `name`; a new one begins at the oldest record and from now on holds back space.
     ///
     /// # Errors

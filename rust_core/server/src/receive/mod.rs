@@ -8,6 +8,7 @@ mod intake;
 mod listen;
 mod refusal;
 mod service;
+mod spooled;
 mod stats;
 
 use std::io;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
@@ -27,6 +29,7 @@ use self::listen::{Listener, Stream};
 pub use self::refusal::{REASONS, Refusal};
 pub use self::service::HTTP_PATH;
 use self::service::Service;
+pub use self::spooled::SpoolIntake;
 pub use self::stats::Stats;
 use crate::runtime;
 
@@ -85,7 +88,7 @@ impl Default for Limits {
 
 /// Receivers that are listening.
 pub struct Receivers {
-    runtime: Option<Runtime>,
+    runtime: Mutex<Option<Runtime>>,
     stop: watch::Sender<bool>,
     running: Vec<Running>,
     connections: u32,
@@ -120,7 +123,7 @@ impl Receivers {
             let receiver = Receiver { service: Arc::new(service), slots, http2: name == "otlp_grpc" };
             runtime.spawn(receiver.run(listener, stopped.clone()));
         }
-        Ok(Self { runtime: Some(runtime), stop, running, connections: settings.limits.connections })
+        Ok(Self { runtime: Mutex::new(Some(runtime)), stop, running, connections: settings.limits.connections })
     }
 
     /// Returns the name and the bound address of each receiver.
@@ -135,8 +138,8 @@ impl Receivers {
 
     /// Stops listening, lets requests under way finish for up to `timeout`, then cuts them off; blocks meanwhile.
     /// Returns whether all ended by themselves.
-    pub fn stop(&mut self, timeout: Duration) -> bool {
-        let Some(runtime) = self.runtime.take() else { return true };
+    pub fn stop(&self, timeout: Duration) -> bool {
+        let Some(runtime) = self.runtime.lock().take() else { return true };
         self.stop.send_replace(true);
         let all_ended = async {
             for receiver in &self.running {
@@ -152,7 +155,7 @@ impl Receivers {
 impl Drop for Receivers {
     /// Without waiting, since it may happen anywhere; `stop` is the way to end.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.runtime.lock().take() {
             runtime.shutdown_background();
         }
     }
