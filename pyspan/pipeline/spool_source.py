@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
@@ -29,6 +30,8 @@ class SpoolSource:
         self._wait = wait
         self._wakeup = Wakeup(reader)
         self._closing = False
+        self._out: deque[tuple[int, int]] = deque()  # positions and spans of what is on its way
+        self._out_spans = 0
         reader.rewind()
 
     async def receive(self) -> Received:
@@ -41,7 +44,7 @@ class SpoolSource:
             await self._gather()
             read = self._reader.read(self._max_spans, self._max_bytes)
             if read is not None:
-                return Received(*read)
+                return self._give(Received(*read))
             if self._closing:
                 raise anyio.EndOfStream
             await self._wakeup.wait(float("inf"))
@@ -49,6 +52,8 @@ class SpoolSource:
     def ack(self, position: int) -> None:
         """Make durable that everything before the position is done."""
         self._reader.ack(position)
+        while self._out and self._out[0][0] <= position:
+            self._out_spans -= self._out.popleft()[1]
 
     def close(self) -> None:
         """Read what is left, then end."""
@@ -67,5 +72,14 @@ class SpoolSource:
             await anyio.sleep(self._wait / LOOKS_PER_WAIT)
 
     def _fills(self) -> bool:
-        spans = self._reader.lag_spans
-        return not self._closing and 0 < spans < self._max_spans and self._reader.lag_bytes < self._max_bytes
+        """Tell whether there is something, but no full batch; the reader's lag includes what is on its way."""
+        reader = self._reader
+        spans = reader.lag_spans - self._out_spans
+        unread_bytes = reader.lag_bytes - (reader.offset - reader.acked_offset)
+        return not self._closing and 0 < spans < self._max_spans and unread_bytes < self._max_bytes
+
+    def _give(self, received: Received) -> Received:
+        spans = len(received.batch)
+        self._out.append((received.position, spans))
+        self._out_spans += spans
+        return received

@@ -123,13 +123,12 @@ class FakeQueue:
 
 
 class FakeReader:
-    """The interface of SpoolReader over a list of spans; an offset is a number of spans."""
+    """The interface of SpoolReader over a list of spans of 100 bytes."""
 
     def __init__(self, *spans: str) -> None:
         self.spans = list(spans)
         self.acked = 0
         self.cursor = 0
-        self.looks = 0
         self._file = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def native(self) -> SpoolReader:
@@ -144,22 +143,29 @@ class FakeReader:
         if count == 0:
             return None
         start, self.cursor = self.cursor, self.cursor + count
-        return FakeBatch(self.spans[start : self.cursor]), self.cursor
+        return FakeBatch(self.spans[start : self.cursor]), self.offset
 
     def rewind(self) -> None:
         self.cursor = self.acked
 
     def ack(self, offset: int) -> None:
-        self.acked = offset
+        self.acked = offset // SPAN_BYTES
+
+    @property
+    def offset(self) -> int:
+        return SPAN_BYTES * self.cursor
+
+    @property
+    def acked_offset(self) -> int:
+        return SPAN_BYTES * self.acked
 
     @property
     def lag_spans(self) -> int:
-        self.looks += 1
-        return len(self.spans) - self.cursor
+        return len(self.spans) - self.acked
 
     @property
     def lag_bytes(self) -> int:
-        return SPAN_BYTES * (len(self.spans) - self.cursor)
+        return SPAN_BYTES * self.lag_spans
 
     def fileno(self) -> int:
         return self._file
