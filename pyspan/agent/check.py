@@ -60,7 +60,9 @@ def _sizes(loaded: Loaded) -> Iterator[str]:
 def _folders(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
     folders = [("spool", config.spool, config.spool)]
-    if config.socket:
+    if config.socket and not config.socket.parent.is_dir():
+        yield _problem(loaded, "socket", config.socket, f"the folder {config.socket.parent} is not there (create it)")
+    elif config.socket:
         folders.append(("socket", config.socket, config.socket.parent))
     files = [Path(export.target) for export in config.export if export.kind == "file"]
     folders += [("export", file, file.parent) for file in files]

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(loaded: Loaded) -> int:
-    from pyspan.agent.run import StartError, run  # what --check and --help never need
+    from pyspan.agent.listen import StartError
+    from pyspan.agent.run import run  # what --check and --help never need
 
     try:
         run(loaded.config)

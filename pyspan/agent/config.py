@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -44,7 +44,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     spool: Path
     spool_max_bytes: int
     spool_segment_bytes: int
-    spool_fsync: str
+    spool_fsync: Literal["never", "interval", "always"]
     spool_fsync_interval: float
     batch_spans: int
     batch_bytes: int

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -16,7 +17,8 @@ from pyspan.agent.values import parse_address, parse_path, parse_seconds, redact
 
 __all__ = ["COMPRESSIONS", "EXPORT_KINDS", "Export", "parse_export", "parse_exports"]
 
-COMPRESSIONS = ("none", "gzip", "zstd")
+Compression = Literal["gzip", "zstd", "none"]
+COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "zstd")
 _OPTIONS = ("to", "name", "headers", "compression", "timeout", "certificate", "client-certificate", "client-key")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -30,7 +32,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     name: str
     headers: dict[str, str] = {}
-    compression: str | None = None
+    compression: Compression | None = None
     timeout: float = 10.0
     certificate: Path | None = None
     client_certificate: Path | None = None
@@ -182,10 +184,11 @@ def _expand(name: str, text: object) -> str:
     return _VARIABLE.sub(lambda match: os.environ[match[1]], text)
 
 
-def _compression(value: object) -> str:
-    if value not in COMPRESSIONS:
-        raise ValueError(f"compression {value!r} is not one of {', '.join(COMPRESSIONS)}")
-    return str(value)
+def _compression(value: object) -> Compression:
+    for known in COMPRESSIONS:
+        if value == known:
+            return known
+    raise ValueError(f"compression {value!r} is not one of {', '.join(COMPRESSIONS)}")
 
 
 def _file(table: Mapping[str, object], key: str) -> Path | None:

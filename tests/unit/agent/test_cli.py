@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pyspan.agent import cli
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,7 @@ def test_check_prints_what_is_in_force_and_where_from(capsys: pytest.CaptureFixt
         (["--spool", "/proc/version/spool"], "/proc/version is not a folder"),
         (["--spool-max-bytes", "1MiB"], "less than two segments"),
         (["--socket", "/tmp/" + "x" * 120], "longer than 107 bytes"),
+        (["--socket", "/nonexistent/agent.sock"], "the folder /nonexistent is not there (create it)"),
         (["--export", "file=/tmp"], "is a folder"),
         (["--export", "otlp=http://h:1", "--export", "otlp=http://h:1/"], "is there twice"),
         (["--config", "/nonexistent.toml"], "--config = /nonexistent.toml: No such file"),

@@ -1,0 +1,115 @@
+"""Opens everything an agent is made of, in order, and closes it in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from pyspan._core import Receivers, Spool
+from pyspan.agent.dead_letters import DeadLetters
+from pyspan.agent.ledger import Ledger
+from pyspan.agent.listen import StartError, bind
+from pyspan.agent.pipeline import Pipeline
+from pyspan.agent.state import Agent
+from pyspan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyspan.agent.config import AgentConfig
+    from pyspan.agent.exports import Export
+
+__all__ = ["open_agent"]
+
+logger = logging.getLogger("pyspan.agent")
+
+
+@contextlib.contextmanager
+def open_agent(config: AgentConfig) -> Iterator[tuple[Agent, socket.socket | None]]:
+    """Open the spool and its readers, and last the receivers; the admin socket is bound and does not listen yet.
+
+    Raises:
+        ConfigurationError: the spool can't be used, or another agent uses it.
+        StartError: an address can't be bound.
+    """
+    with contextlib.ExitStack() as stack:
+        admin = stack.enter_context(bind("admin", config.admin)) if config.admin else None
+        spool = _open_spool(config)
+        stack.callback(spool.close)
+        pipelines = [_open_pipeline(export, spool, config) for export in config.export]
+        _release_removed(spool, config)
+        agent = Agent(config, spool, _receivers(spool, config), pipelines)
+        for pipeline in pipelines:
+            stack.callback(pipeline.ledger.close)
+        agent.bound = _start_receivers(agent, admin)
+        yield agent, admin
+
+
+def _open_spool(config: AgentConfig) -> Spool:
+    try:
+        return Spool(
+            str(config.spool),
+            segment_bytes=config.spool_segment_bytes,
+            max_bytes=config.spool_max_bytes,
+            fsync=config.spool_fsync,
+            fsync_interval=config.spool_fsync_interval,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error} (stop it, or give this agent a folder of its own by --spool)") from None
+    except OSError as error:
+        raise StartError(f"spool = {config.spool}: {error} (free the disk, or choose another folder)") from error
+
+
+def _open_pipeline(export: Export, spool: Spool, config: AgentConfig) -> Pipeline:
+    _ledger_file(config, export.name).parent.mkdir(mode=0o700, exist_ok=True)
+    reader = spool.reader(export.name)
+    ledger = Ledger(_ledger_file(config, export.name), reader, lambda: spool.stats()["accepted_spans"])
+    ledger.start(crash_bound=config.in_flight * config.batch_spans)
+    dead_letters = DeadLetters(config.spool / "dead-letter", export.name)
+    return Pipeline(export, reader, ledger=ledger, dead_letters=dead_letters, config=config)
+
+
+def _ledger_file(config: AgentConfig, exporter: str) -> Path:
+    """Name the file of an exporter's ledger."""
+    return config.spool / "ledger" / f"{exporter}.json"
+
+
+def _release_removed(spool: Spool, config: AgentConfig) -> None:
+    """Let go of the space that exporters hold which are no longer configured; their ledgers are kept aside."""
+    for name in set(spool.reader_names()) - {export.name for export in config.export}:
+        pending = spool.reader(name).lag_spans
+        spool.remove_reader(name)
+        with contextlib.suppress(FileNotFoundError):
+            _ledger_file(config, name).replace(config.spool / "ledger" / f"{name}.removed")
+        logger.warning("%s is no longer configured: %d spans that it had not exported are given up", name, pending)
+
+
+def _receivers(spool: Spool, config: AgentConfig) -> Receivers:
+    return Receivers(
+        spool,
+        otlp_http=str(config.otlp_http) if config.otlp_http else None,
+        otlp_grpc=str(config.otlp_grpc) if config.otlp_grpc else None,
+        socket=str(config.socket) if config.socket else None,
+        max_body_bytes=config.max_body_bytes,
+        threads=config.receiver_threads,
+    )
+
+
+def _start_receivers(agent: Agent, admin: socket.socket | None) -> dict[str, str]:
+    try:
+        bound = agent.receivers.start()
+    except OSError as error:
+        raise StartError(f"{_flag_of(agent.config, str(error))}: {error.strerror or error}") from error
+    if admin is not None:
+        host, port = admin.getsockname()[:2]
+        bound["admin"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return bound
+
+
+def _flag_of(config: AgentConfig, message: str) -> str:
+    """Name the flag whose address a message names."""
+    receivers = {"--otlp-http": config.otlp_http, "--otlp-grpc": config.otlp_grpc, "--socket": config.socket}
+    return next((flag for flag, address in receivers.items() if address and str(address) in message), "receivers")

@@ -1,0 +1,56 @@
+"""The file of spans that an exporter's receiver refuses for good: one JSON line a refusal, with the reason."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspan._core import Batch
+    from pyspan.errors import PermanentError
+
+__all__ = ["DeadLetters"]
+
+
+class DeadLetters:
+    """Appends refused batches to `<folder>/<exporter>.jsonl`, readable by the owner alone.
+
+    A line that can't be written raises OSError: the batch is then not acknowledged and comes again.
+    """
+
+    def __init__(self, folder: Path, exporter: str) -> None:
+        self._folder = folder
+        self._exporter = exporter
+
+    @property
+    def path(self) -> Path:
+        """The file, which exists from the first refusal on."""
+        return self._folder / f"{self._exporter}.jsonl"
+
+    def write(self, batch: Batch, error: PermanentError) -> None:
+        """Append one line: time, exporter, status, reason, number of spans, and the request as OTLP/JSON."""
+        head = {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "exporter": self._exporter,
+            "status": error.status,
+            "reason": str(error),
+            "spans": len(batch),
+            "request": msgspec.Raw(batch.to_json().strip()),
+        }
+        self._append(msgspec.json.encode(head) + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            if os.write(file, line) != len(line):
+                os.ftruncate(file, size)  # a full disk takes half a line, which would spoil the next one
+                raise OSError(f"{self.path}: only part of a dead letter was written")
+        finally:
+            os.close(file)

@@ -1,0 +1,54 @@
+"""Makes the exporter that an `--export` asks for; each kind is imported only where it is configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspan.agent.exports import Export
+    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.stats import Stats
+
+__all__ = ["make_exporter"]
+
+
+def make_exporter(export: Export, stats: Stats) -> Exporter:
+    """Make the exporter; nothing is connected yet."""
+    if export.kind == "file":
+        return _file(export)
+    if export.kind == "kafka":
+        return _kafka(export)
+    return _otlp(export, stats)
+
+
+def _file(export: Export) -> Exporter:
+    from pyspan.pipeline.file import FileExporter
+
+    return FileExporter(export.target)
+
+
+def _kafka(export: Export) -> Exporter:
+    from pyspan.config import KafkaSettings
+    from pyspan.pipeline.kafka import KafkaExporter
+
+    return KafkaExporter(KafkaSettings.parse(export.target, key="export", place="the configuration"))
+
+
+def _otlp(export: Export, stats: Stats) -> Exporter:
+    from pyspan.config import OtlpSettings
+    from pyspan.pipeline.otlp import OtlpExporter
+
+    certificate, client_certificate, client_key = (
+        str(path) if path else None for path in (export.certificate, export.client_certificate, export.client_key)
+    )
+    settings = OtlpSettings(
+        endpoint=export.target,
+        protocol="grpc" if export.kind == "otlp-grpc" else "http/protobuf",
+        headers=export.headers,
+        compression=export.compression or "gzip",
+        timeout=export.timeout,
+        certificate=certificate,
+        client_certificate=client_certificate,
+        client_key=client_key,
+    )
+    return OtlpExporter(settings, stats)

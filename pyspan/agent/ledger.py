@@ -1,0 +1,243 @@
+"""The ledger of one exporter: where every accepted span went, exact at every instant and over restarts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Counts", "Entry", "Ledger", "ReaderPosition"]
+
+logger = logging.getLogger("pyspan.agent")
+
+SPOOL_DAMAGE = "spool_damage"
+_SNAPSHOT_TRIES = 50
+
+
+class Counts(msgspec.Struct):
+    """Spans by what became of them."""
+
+    exported: int = 0
+    rejected: int = 0
+    dead_lettered: int = 0
+    dropped: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """Spans whose fate is known."""
+        return self.exported + self.rejected + self.dead_lettered + sum(self.dropped.values())
+
+    def copy(self) -> Counts:
+        """Copy the account."""
+        return Counts(self.exported, self.rejected, self.dead_lettered, dict(self.dropped))
+
+    def add(self, other: Counts) -> None:
+        """Add another account to this one."""
+        self.exported += other.exported
+        self.rejected += other.rejected
+        self.dead_lettered += other.dead_lettered
+        for reason, spans in other.dropped.items():
+            self.dropped[reason] = self.dropped.get(reason, 0) + spans
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger at one instant, in spans: accepted = exported + rejected + dead-lettered + dropped + pending.
+
+    `pending` is measured in the spool and not derived, so that `balance`, which is 0, proves the others.
+    `possibly_resent` is the most that a crash or a cut-off shutdown can have made the receiver see twice.
+    """
+
+    accepted: int
+    exported: int
+    rejected: int
+    dead_lettered: int
+    dropped: dict[str, int]
+    pending: int
+    balance: int
+    possibly_resent: int
+
+
+class Mark(msgspec.Struct):
+    """The counts of everything before an offset of the reader."""
+
+    offset: int
+    counts: Counts
+
+
+class Durable(msgspec.Struct, kw_only=True):
+    """What the ledger's file holds, as of the last acknowledgement and of the one before."""
+
+    accepted: int = 0
+    now: Mark
+    before: Mark | None = None
+    possibly_resent: int = 0
+    under_way: int | None = None  # spans cut off by a clean end; None while running, and so after a crash
+
+
+class ReaderPosition(Protocol):
+    """What the ledger asks of a spool reader: where it has acknowledged, and how many spans lie behind that."""
+
+    @property
+    def acked_offset(self) -> int: ...
+
+    @property
+    def lag_spans(self) -> int: ...
+
+
+class _Open:
+    """A batch on its way: its size, the position after it, and what has become of its spans so far."""
+
+    __slots__ = ("counts", "position", "spans")
+
+    def __init__(self, position: int, spans: int) -> None:
+        self.position = position
+        self.spans = spans
+        self.counts = Counts()
+
+
+_current: ContextVar[_Open] = ContextVar("pyspan_agent_batch")
+
+
+class Ledger:
+    """Counts outcomes per batch and writes them down when the batch is acknowledged, just before the spool does.
+
+    A batch is attributed through a context variable: `begin` and the outcomes of one batch happen in one task. The file
+    keeps the state before the last one too: a crash between the two writes leaves the reader there.
+    """
+
+    def __init__(self, path: Path, reader: ReaderPosition, accepted_spans: Callable[[], int]) -> None:
+        self._path = path
+        self._reader = reader
+        self._accepted_spans = accepted_spans
+        self._durable = Durable(now=Mark(reader.acked_offset, Counts()))
+        self._open: deque[_Open] = deque()
+        self._base = 0
+
+    def start(self, *, crash_bound: int) -> None:
+        """Reconcile file and spool, before anything is received.
+
+        `crash_bound` is the most spans that can be on their way at a time.
+        """
+        pending = self._reader.lag_spans
+        if (found := _read(self._path)) is not None:
+            self._durable = found
+            under_way = crash_bound if found.under_way is None else found.under_way
+            found.possibly_resent += min(pending, under_way)
+            found.under_way = None
+            self._match(pending)
+        self._durable.accepted = self._counts.total + pending
+        self._base = self._durable.accepted - self._accepted_spans()
+        self._write()
+
+    def begin(self, position: int, spans: int) -> None:
+        """Open the account of a batch that the calling task has read."""
+        batch = _Open(position, spans)
+        self._open.append(batch)
+        _current.set(batch)
+
+    def count(self, counts: Counts) -> None:
+        """Count an outcome of the calling task's batch."""
+        _current.get().counts.add(counts)
+
+    def commit(self, position: int) -> None:
+        """Write down the outcomes of every batch before the position; the reader acknowledges it next."""
+        counts = self._counts.copy()
+        while self._open and self._open[0].position <= position:
+            counts.add(self._open.popleft().counts)
+        self._durable.before, self._durable.now = self._durable.now, Mark(position, counts)
+        self._durable.accepted = self._accepted()
+        self._write()
+
+    def committed(self) -> None:
+        """Count what the reader had to step over on the way to what it has just acknowledged."""
+        accepted, pending = self._consistent()
+        if (skipped := accepted - self._counts.total - pending) > 0:
+            self._lose(skipped)
+            self._write()
+
+    def abandon(self) -> None:
+        """Forget the batches on their way: they are read again, and what of them was delivered is delivered twice."""
+        self._durable.possibly_resent += self.under_way
+        self._open.clear()
+
+    def close(self) -> None:
+        """Note how many spans were cut off on their way, in place of the bound that a crash would stand for."""
+        self._durable.under_way = self.under_way
+        self._write()
+
+    @property
+    def under_way(self) -> int:
+        """Spans of the batches that were received and are not acknowledged."""
+        return sum(batch.spans for batch in self._open)
+
+    def entry(self) -> Entry:
+        """Take the ledger's state; spans that arrive meanwhile make it look again."""
+        counts = self._counts.copy()
+        for batch in self._open:
+            counts.add(batch.counts)
+        accepted, unacknowledged = self._consistent()
+        pending = unacknowledged - sum(batch.counts.total for batch in self._open)
+        return Entry(
+            accepted=accepted,
+            exported=counts.exported,
+            rejected=counts.rejected,
+            dead_lettered=counts.dead_lettered,
+            dropped=counts.dropped,
+            pending=pending,
+            balance=accepted - counts.total - pending,
+            possibly_resent=self._durable.possibly_resent,
+        )
+
+    def _consistent(self) -> tuple[int, int]:
+        """Read what was accepted and what is not acknowledged at one instant, though the receivers never pause."""
+        for _ in range(_SNAPSHOT_TRIES):
+            accepted, unacknowledged = self._accepted(), self._reader.lag_spans
+            if accepted == self._accepted():
+                break
+        return accepted, unacknowledged
+
+    def _accepted(self) -> int:
+        return self._base + self._accepted_spans()
+
+    def _match(self, pending: int) -> None:
+        """Take the mark where the reader stands, and account for what neither of them knows."""
+        durable, reader_at = self._durable, self._reader.acked_offset
+        if durable.before is not None and durable.now.offset != reader_at == durable.before.offset:
+            durable.now = durable.before
+        missing = durable.accepted - self._counts.total - pending
+        if missing > 0 and durable.now.offset < reader_at:
+            logger.warning("%s: %d spans were exported and not written down before a crash", self._path.stem, missing)
+            self._counts.exported += missing
+        elif missing > 0:
+            self._lose(missing)
+
+    def _lose(self, spans: int) -> None:
+        logger.error("%s: %d accepted spans are missing from the spool (damaged or not synced)", self._path.stem, spans)
+        self._counts.add(Counts(dropped={SPOOL_DAMAGE: spans}))
+
+    @property
+    def _counts(self) -> Counts:
+        return self._durable.now.counts
+
+    def _write(self) -> None:
+        temporary = self._path.with_suffix(".new")
+        temporary.write_bytes(msgspec.json.encode(self._durable))
+        os.replace(temporary, self._path)  # noqa: PTH105  # Path.replace builds another Path for each batch
+
+
+def _read(path: Path) -> Durable | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Durable)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        logger.error("%s: the ledger can't be read and starts from zero: %s", path, error)  # noqa: TRY400
+        return None

@@ -1,0 +1,159 @@
+"""One pipeline: a reader of the spool, the worker of one exporter, its ledger, restarted whenever it crashes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pyspan.agent.exporters import make_exporter
+from pyspan.agent.ledger import Counts
+from pyspan.config import RetrySettings
+from pyspan.pipeline.spool_source import SpoolSource
+from pyspan.pipeline.stats import Stats
+from pyspan.pipeline.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspan._core import SpoolReader
+    from pyspan.agent.config import AgentConfig
+    from pyspan.agent.dead_letters import DeadLetters
+    from pyspan.agent.exports import Export
+    from pyspan.agent.ledger import Ledger
+    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.source import Received
+
+__all__ = ["LedgerStats", "Pipeline"]
+
+logger = logging.getLogger("pyspan.agent")
+
+FIRST_RESTART_PAUSE, LONGEST_RESTART_PAUSE = 0.5, 30.0
+LONGEST_RETRY_PAUSE = 10.0  # an agent's backend is often one of many behind a balancer: it is back before half a minute
+
+
+class LedgerStats(Stats):
+    """The worker's counts, which also go to the ledger batch by batch, and the time of the last progress."""
+
+    def __init__(self, name: str, ledger: Ledger) -> None:
+        super().__init__(name)
+        self.last_progress = time.monotonic()
+        self._ledger = ledger
+
+    def deliver(self, spans: int) -> None:
+        super().deliver(spans)
+        self._account(Counts(exported=spans))
+
+    def reject(self, spans: int, message: str) -> None:
+        super().reject(spans, message)
+        self._account(Counts(exported=-spans, rejected=spans))
+
+    def dead_letter(self, spans: int, message: str) -> None:
+        super().dead_letter(spans, message)
+        self._account(Counts(dead_lettered=spans))
+
+    def drop(self, reason: str, spans: int, message: str) -> None:
+        super().drop(reason, spans, message)
+        self._account(Counts(dropped={reason: spans}))
+
+    def _account(self, counts: Counts) -> None:
+        self.last_progress = time.monotonic()
+        self._ledger.count(counts)
+
+
+class Pipeline:
+    """Ships the spool to one destination, until it is closed and has shipped everything, or is cancelled."""
+
+    def __init__(
+        self, export: Export, reader: SpoolReader, *, ledger: Ledger, dead_letters: DeadLetters, config: AgentConfig
+    ) -> None:
+        self.export = export
+        self.name = export.name
+        self.reader = reader
+        self.ledger = ledger
+        self.dead_letters = dead_letters
+        self.stats = LedgerStats(export.name, ledger)
+        self.crashes = 0
+        self.crashed = False
+        self._config = config
+        self._source: _LedgerSource | None = None
+        self._closing = False
+
+    async def run(self, make: Callable[[Export, Stats], Exporter] = make_exporter) -> None:
+        """Ship; a crash is logged, counted and followed by a new start after a pause."""
+        pause = FIRST_RESTART_PAUSE
+        while True:
+            started = time.monotonic()
+            try:
+                await self._run_once(make)
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other exporters go on
+                if time.monotonic() - started > LONGEST_RESTART_PAUSE:
+                    pause = FIRST_RESTART_PAUSE
+                self._note_crash(error, pause)
+            await anyio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RESTART_PAUSE)
+
+    def close(self) -> None:
+        """Let `run` ship what the spool holds and return."""
+        self._closing = True
+        if self._source is not None:
+            self._source.close()
+
+    def stalled_for(self, now: float) -> float:
+        """Seconds since the receiver last took anything, 0 while there is nothing on its way."""
+        return now - self.stats.last_progress if self.ledger.under_way else 0.0
+
+    async def _run_once(self, make: Callable[[Export, Stats], Exporter]) -> None:
+        config = self._config
+        exporter = make(self.export, self.stats)
+        source = SpoolSource(
+            self.reader, max_spans=config.batch_spans, max_bytes=config.batch_bytes, wait=config.batch_wait
+        )
+        self._source = _LedgerSource(source, self.ledger, self.stats)
+        if self._closing:
+            self._source.close()
+        retry = RetrySettings(longest_pause=LONGEST_RETRY_PAUSE, give_up_after=None)
+        write = self.dead_letters.write
+        worker = Worker(self._source, exporter, self.stats, lanes=config.in_flight, retry=retry, dead_letter=write)
+        try:
+            self.crashed = False
+            await worker.run()
+        finally:
+            source.release()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(1.0):
+                await exporter.aclose()
+
+    def _note_crash(self, error: Exception, pause: float) -> None:
+        self.crashes += 1
+        self.crashed = True
+        self.stats.in_flight = 0
+        self.ledger.abandon()
+        self.reader.rewind()
+        logger.error("%s: the exporter crashed and starts again in %.1f s", self.name, pause, exc_info=error)
+
+
+class _LedgerSource:
+    """A spool source that keeps the ledger: a batch is accounted for from its receipt to its acknowledgement."""
+
+    def __init__(self, source: SpoolSource, ledger: Ledger, stats: LedgerStats) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._stats = stats
+
+    async def receive(self) -> Received:
+        received = await self._source.receive()
+        if not self._ledger.under_way:
+            self._stats.last_progress = time.monotonic()
+        self._ledger.begin(received.position, len(received.batch))
+        return received
+
+    def ack(self, position: int) -> None:
+        self._ledger.commit(position)
+        self._source.ack(position)
+        self._ledger.committed()
+
+    def close(self) -> None:
+        self._source.close()

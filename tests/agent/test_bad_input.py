@@ -1,0 +1,116 @@
+"""Malformed requests are refused with a reason, nothing of them is stored, and the agent lives on."""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import cramjam
+import grpc
+import pytest
+
+from tests.agent.clients import post_grpc, send_raw
+from tests.agent.test_delivery import ledger
+from tests.support.otlp_messages import make_request
+
+if TYPE_CHECKING:
+    from tests.support.agent_process import AgentProcess
+    from tests.support.otlp_sink import OtlpSink
+
+GOOD, GOOD_KEYS = make_request(3)
+SPAN_ID = bytes.fromhex(GOOD_KEYS[0][1])
+TRACE_ID = bytes.fromhex(GOOD_KEYS[0][0])
+
+MALFORMED = {
+    "truncated": GOOD[:-1],
+    "half": GOOD[: len(GOOD) // 2],
+    "random": secrets.token_bytes(1000),
+    "length beyond the body": b"\x0a\xff\xff\xff\xff\x0f",
+    "wrong wire type": b"\x0d\x00\x00\x00\x00",
+    "group": b"\x0b\x0c",
+    "overlong varint": b"\x0a" + b"\xff" * 11,
+    "span id of seven bytes": GOOD.replace(b"\x12\x08" + SPAN_ID, b"\x12\x07" + SPAN_ID[:7] + b"\x60\x00"[:0]),
+    "invalid UTF-8": GOOD.replace(b"orders", b"\xff\xfeders"),
+}
+
+
+def post(agent: AgentProcess, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    request = urllib.request.Request(agent.traces_url, data=body, headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_protobuf_is_refused_by_http_and_grpc(name: str, agent: AgentProcess) -> None:
+    status, reason = post(agent, MALFORMED[name], {"content-type": "application/x-protobuf"})
+    assert status == 400
+    assert len(reason) > 5
+    with pytest.raises(grpc.RpcError) as refused:
+        post_grpc(agent.grpc_port, MALFORMED[name])
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert ledger(agent)["accepted"] == 0
+
+
+def test_ids_that_are_all_zero_are_refused(agent: AgentProcess) -> None:
+    protobuf = {"content-type": "application/x-protobuf"}
+    assert post(agent, GOOD.replace(SPAN_ID, bytes(8)), protobuf)[0] == 400
+    assert post(agent, GOOD.replace(TRACE_ID, bytes(16)), protobuf)[0] == 400
+    assert ledger(agent)["accepted"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_bomb_is_refused_without_its_memory(encoding: str, agent: AgentProcess) -> None:
+    before = agent.rss_bytes()
+    zeros = bytes(300 << 20)
+    bomb = gzip.compress(zeros, 1) if encoding == "gzip" else bytes(cramjam.zstd.compress(zeros))
+    status, _ = post(agent, bomb, {"content-type": "application/x-protobuf", "content-encoding": encoding})
+    assert status in {400, 413}
+    assert agent.rss_bytes() - before < 64 << 20
+    assert ledger(agent)["accepted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (b"not gzip", {"content-type": "application/x-protobuf", "content-encoding": "gzip"}, 400),
+        (gzip.compress(GOOD)[:-9], {"content-type": "application/x-protobuf", "content-encoding": "gzip"}, 400),
+        (GOOD, {"content-type": "application/x-protobuf", "content-encoding": "br"}, 415),
+        (GOOD, {"content-type": "text/plain"}, 415),
+        (b'{"resourceSpans": [', {"content-type": "application/json"}, 400),
+        (b"[" * 100_000, {"content-type": "application/json"}, 400),
+        (b'{"resourceSpans": 5}', {"content-type": "application/json"}, 400),
+        (b"\xff\xfe", {"content-type": "application/json"}, 400),
+    ],
+)
+def test_what_is_no_otlp_is_refused(body: bytes, headers: dict[str, str], expected: int, agent: AgentProcess) -> None:
+    assert post(agent, body, headers)[0] == expected
+    assert ledger(agent)["accepted"] == 0
+
+
+def test_a_body_above_the_limit_is_refused(agent: AgentProcess) -> None:
+    status, _ = post(agent, bytes(17 << 20), {"content-type": "application/x-protobuf"})
+    assert status == 413
+
+
+def test_garbage_on_every_port_leaves_the_agent_alive(agent: AgentProcess, sink: OtlpSink) -> None:
+    for port in (agent.http_port, agent.grpc_port, agent.admin_port):
+        for garbage in (
+            secrets.token_bytes(4096),
+            b"\r\n" * 1000,
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(100),
+            b"\x16\x03\x01",
+        ):
+            send_raw(port, garbage, timeout=0.3)
+    assert agent.get("/livez")[0] == 200
+    body, keys = make_request(4)
+    assert agent.post(body) == 200
+    post_grpc(agent.grpc_port, make_request(4)[0])
+    sink.wait_for_spans(8)
+    assert set(keys) <= sink.delivered().keys()

@@ -1,0 +1,107 @@
+"""The end of an agent: the drain on SIGTERM, the second signal, and starts that can't be."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.load import Load
+from tests.agent.test_delivery import ledger, wait_until
+from tests.support.otlp_messages import make_request
+from tests.support.otlp_sink import Answer, OtlpSink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.agent_process import AgentProcess
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_flushes_what_is_waiting(
+    number: signal.Signals, make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent("--batch-wait", "30s", exports=[f"otlp={sink.endpoint}"]).start()
+    body, keys = make_request(10)
+    agent.post(body)
+    started = time.monotonic()
+    agent.signal(number)
+    assert agent.wait() == 0
+    assert time.monotonic() - started < 5
+    assert sink.delivered().keys() == set(keys)
+
+
+def test_a_drain_under_load_keeps_every_acknowledged_span(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"]).start()
+    with Load(agent) as load:
+        load.wait_for(3_000)
+        assert agent.stop() == 0
+    assert load.acknowledged <= sink.delivered().keys()
+
+
+def test_what_the_deadline_cuts_off_stays_in_the_spool_and_is_sent_after_the_restart(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    sink.stop()
+    agent = make_agent("--shutdown-timeout", "0.5", exports=[f"otlp={sink.endpoint}"]).start()
+    body, keys = make_request(10)
+    agent.post(body)
+    started = time.monotonic()
+    assert agent.stop() == 0
+    assert time.monotonic() - started < 4
+    assert "10 spans stay in the spool" in agent.output
+    sink.start()
+    agent.start()
+    sink.wait_for_spans(10)
+    assert sink.delivered().keys() == set(keys)
+
+
+def test_a_second_signal_ends_at_once(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:
+    sink.rule = lambda request: Answer(delay=20)
+    agent = make_agent("--shutdown-timeout", "30s", exports=[f"otlp={sink.endpoint}"]).start()
+    agent.post(make_request(10)[0])
+    agent.signal(signal.SIGTERM)
+    wait_until(lambda: "draining" in agent.output)
+    assert agent.get("/readyz")[0] == 503
+    agent.signal(signal.SIGTERM)
+    assert agent.wait(3) == 1
+    assert "ending at once" in agent.output
+
+
+def test_a_second_agent_on_the_same_spool_is_refused(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:
+    first = make_agent(exports=[f"otlp={sink.endpoint}"]).start()
+    second = make_agent("--spool", str(first.spool), exports=[f"otlp={sink.endpoint}"], name="second").start(wait=False)
+    assert second.wait() == 2
+    assert f"in use by process {first.process.pid if first.process else 0}" in second.output
+    assert "Traceback" not in second.output
+
+
+@pytest.mark.parametrize("flag", ["--otlp-http", "--otlp-grpc", "--admin"])
+def test_a_port_in_use_is_named_with_its_flag(
+    flag: str, make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    address = f"127.0.0.1:{sink.port}"
+    agent = make_agent(flag, address, exports=[f"otlp={sink.endpoint}"]).start(wait=False)
+    assert agent.wait() == 1
+    assert address in agent.output
+    assert flag in agent.output
+    assert "Traceback" not in agent.output
+
+
+def test_the_start_says_where_everything_is(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"]).start()
+    for text in (f"127.0.0.1:{agent.http_port}", f"127.0.0.1:{agent.grpc_port}", str(agent.socket), str(agent.spool)):
+        assert text in agent.output
+    assert f"http://127.0.0.1:{agent.admin_port}/status" in agent.output
+
+
+def test_a_stale_socket_file_does_not_stop_the_start(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"]).start()
+    agent.kill9()
+    assert agent.socket.exists()
+    agent.start()
+    assert ledger(agent)["accepted"] == 0

@@ -1,0 +1,117 @@
+"""The admin port's four paths, over a spool in memory."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pyspan.agent.admin import make_app
+from pyspan.agent.ledger import Counts
+from pyspan.agent.state import Agent
+from tests.support.otlp_messages import make_request
+from tests.unit.agent.fakes import FakeReceivers, FakeSpool
+from tests.unit.agent.test_pipeline import make_pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    spool = FakeSpool()
+    pipeline = make_pipeline(spool, tmp_path)
+    bound = {"otlp_http": "127.0.0.1:4318", "admin": "127.0.0.1:13133"}
+    return Agent(pipeline._config, spool, FakeReceivers(), [pipeline], bound)  # type: ignore[arg-type]
+
+
+async def get(agent: Agent, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(make_app(agent))
+    async with httpx.AsyncClient(transport=transport, base_url="http://agent") as client:
+        return await client.get(path)
+
+
+def deliver(agent: Agent, taken: int, refused: int) -> None:
+    pipeline, spool = agent.pipelines[0], agent.spool
+    spool.append(make_request(taken + refused)[0])  # type: ignore[arg-type]
+    read = pipeline.reader.read(1, 1)
+    assert read is not None
+    pipeline.ledger.begin(read[1], len(read[0]))
+    pipeline.stats.receive(len(read[0]))
+    pipeline.stats.deliver(taken)
+    pipeline.ledger.count(Counts())
+    pipeline.stats.dead_letter(refused, "refused by the test")
+
+
+async def test_a_live_agent_is_alive_and_ready(agent: Agent) -> None:
+    assert (await get(agent, "/livez")).status_code == 200
+    ready = await get(agent, "/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": []})
+
+
+async def test_a_full_spool_and_a_drain_make_it_not_ready(agent: Agent) -> None:
+    agent.spool.bytes = agent.config.spool_max_bytes  # type: ignore[attr-defined]
+    agent.draining = True
+    reply = await get(agent, "/readyz")
+    assert reply.status_code == 503
+    assert reply.json()["reasons"] == [
+        "the agent is draining",
+        "the spool is in its last segment or full: senders are told to wait",
+    ]
+    assert (await get(agent, "/livez")).status_code == 200
+
+
+async def test_an_exporter_that_delivers_nothing_makes_it_not_ready(agent: Agent) -> None:
+    pipeline = agent.pipelines[0]
+    agent.spool.append(make_request(3)[0])  # type: ignore[arg-type]
+    read = pipeline.reader.read(1, 1)
+    assert read is not None
+    pipeline.ledger.begin(read[1], 3)
+    pipeline.stats.fail("http_503", "the backend said 503")
+    pipeline.stats.last_progress = time.monotonic() - 31
+    reply = await get(agent, "/readyz")
+    assert reply.status_code == 503
+    assert reply.json()["reasons"] == ["exporter otlp-127.0.0.1-1 has delivered nothing for 31 s: the backend said 503"]
+    assert (await get(agent, "/status")).json()["exporters"][0]["state"] == "failing"
+
+
+async def test_status_shows_the_ledger_of_each_exporter(agent: Agent) -> None:
+    deliver(agent, 7, 2)
+    body: dict[str, Any] = (await get(agent, "/status")).json()
+    assert body["ready"] is True
+    assert body["receivers"]["otlp_http"]["address"] == "127.0.0.1:4318"
+    assert body["receivers"]["otlp_http"]["accepted_spans"] == 40
+    exporter = body["exporters"][0]
+    ledger = {key: exporter["ledger"][key] for key in ("accepted", "exported", "dead_lettered", "pending", "balance")}
+    assert ledger == {"accepted": 9, "exported": 7, "dead_lettered": 2, "pending": 0, "balance": 0}
+    assert exporter["name"] == "otlp-127.0.0.1-1"
+
+
+async def test_metrics_are_valid_and_say_the_same(agent: Agent) -> None:
+    deliver(agent, 7, 2)
+    reply = await get(agent, "/metrics")
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(reply.text)
+        for sample in family.samples
+    }
+    assert samples["pyspan_agent_ready",] == 1
+    assert samples["pyspan_agent_receiver_accepted_spans_total", "otlp_http"] == 40
+    assert samples["pyspan_agent_receiver_refused_requests_total", "malformed", "otlp_http"] == 2
+    assert samples["pyspan_agent_exporter_exported_spans_total", "otlp-127.0.0.1-1"] == 7
+    assert samples["pyspan_agent_exporter_dead_lettered_spans_total", "otlp-127.0.0.1-1"] == 2
+    assert samples["process_start_time_seconds",] > 0
+
+
+async def test_an_unknown_path_is_404(agent: Agent) -> None:
+    assert (await get(agent, "/")).status_code == 404

@@ -1,0 +1,116 @@
+"""One pipeline over a spool in memory: ledger, crash, restart, drain."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from pyspan.agent import pipeline as pipeline_module
+from pyspan.agent.config import load
+from pyspan.agent.dead_letters import DeadLetters
+from pyspan.agent.ledger import Ledger
+from pyspan.agent.pipeline import Pipeline
+from pyspan.errors import PermanentError
+from pyspan.pipeline.testing import FlakyExporter, RecordingExporter
+from tests.support.otlp_messages import make_request
+from tests.unit.agent.fakes import FakeDeadLetters, FakeSpool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspan.pipeline.exporter import Exporter
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def spool() -> FakeSpool:
+    return FakeSpool()
+
+
+def make_pipeline(spool: FakeSpool, folder: Path, dead_letters: FakeDeadLetters | None = None) -> Pipeline:
+    config = load({"batch_wait": "1ms", "export": ["otlp=http://127.0.0.1:1"]}, {}, None).config
+    reader = spool.reader("otlp")
+    ledger = Ledger(folder / "otlp.json", reader, lambda: spool.accepted)
+    ledger.start(crash_bound=10)
+    letters = dead_letters or DeadLetters(folder / "dead-letter", "otlp")
+    return Pipeline(config.export[0], reader, ledger=ledger, dead_letters=letters, config=config)  # type: ignore[arg-type]
+
+
+async def ship(pipeline: Pipeline, exporter: Exporter) -> None:
+    """Run until everything in the spool is dealt with."""
+    pipeline.close()
+    with anyio.fail_after(10):
+        await pipeline.run(lambda export, stats: exporter)
+
+
+async def test_a_closed_pipeline_ships_everything_and_returns(spool: FakeSpool, tmp_path: Path) -> None:
+    pipeline = make_pipeline(spool, tmp_path)
+    for _ in range(3):
+        spool.append(make_request(10)[0])
+    exporter = RecordingExporter()
+    await ship(pipeline, exporter)
+    entry = pipeline.ledger.entry()
+    assert (exporter.spans, entry.exported, entry.pending, entry.balance) == (30, 30, 0, 0)
+    assert exporter.closed
+    assert pipeline.stats.in_flight == 0
+
+
+async def test_a_refused_span_is_dead_lettered_with_its_reason(spool: FakeSpool, tmp_path: Path) -> None:
+    pipeline = make_pipeline(spool, tmp_path)
+    spool.append(make_request(10)[0])
+    bad: set[tuple[str, str]] = set()
+
+    def refuse(batch: object) -> Exception | None:
+        ids = batch.span_ids()  # type: ignore[attr-defined]
+        bad.add(bad.pop() if bad else ids[3])
+        return PermanentError("bad span", status="http_400") if bad & set(ids) else None
+
+    await ship(pipeline, FlakyExporter(refuse=refuse))
+    entry = pipeline.ledger.entry()
+    assert (entry.exported, entry.dead_lettered, entry.balance) == (9, 1, 0)
+    text = (tmp_path / "dead-letter" / "otlp.jsonl").read_text()
+    assert '"reason":"bad span"' in text
+    assert bad.pop()[1] in text
+
+
+async def test_a_crash_is_counted_and_followed_by_a_new_start(
+    spool: FakeSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pipeline_module, "FIRST_RESTART_PAUSE", 0.01)
+    letters = FakeDeadLetters(OSError("no space left"))
+    pipeline = make_pipeline(spool, tmp_path, letters)
+    spool.append(make_request(1)[0])
+    await ship(pipeline, FlakyExporter(refuse=lambda batch: PermanentError("never")))
+    entry = pipeline.ledger.entry()
+    assert (pipeline.crashes, pipeline.crashed, letters.spans) == (1, False, 1)
+    assert (entry.dead_lettered, entry.pending, entry.balance, entry.possibly_resent) == (1, 0, 0, 1)
+    assert "the exporter crashed and starts again" in caplog.text
+    assert "no space left" in caplog.text
+
+
+async def test_the_ledger_balances_while_a_crashed_pipeline_waits(spool: FakeSpool, tmp_path: Path) -> None:
+    pipeline = make_pipeline(spool, tmp_path, FakeDeadLetters(OSError("no space left")))
+    spool.append(make_request(5)[0])
+    async with anyio.create_task_group() as tasks:
+        exporter = FlakyExporter(refuse=lambda batch: PermanentError("never"))
+        tasks.start_soon(pipeline.run, lambda export, stats: exporter)
+        with anyio.fail_after(5):
+            while not pipeline.crashed:  # noqa: ASYNC110 - a crash tells nobody
+                await anyio.sleep(0.001)
+        entry = pipeline.ledger.entry()
+        assert (entry.accepted, entry.pending, entry.balance) == (5, 5, 0)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_pipeline_with_nothing_on_its_way_is_not_stalled(spool: FakeSpool, tmp_path: Path) -> None:
+    pipeline = make_pipeline(spool, tmp_path)
+    assert pipeline.stalled_for(time.monotonic() + 1000) == 0.0
