@@ -1,0 +1,77 @@
+"""What pyspan weighs: memory of a finished span that waits in the queue, and the time its import takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+from benches.paired import Pair
+
+SPANS = 60_000
+
+# Both queues hold all spans: what a waiting span takes, and nothing is sent meanwhile. A first round pays for what is
+# there once, such as the worker's event loop.
+QUEUED = """
+import gc, os, time
+{imports}
+processor = BatchSpanProcessor({exporter}, 4 * {spans}, 3_600_000, 4 * {spans})
+provider = TracerProvider()
+provider.add_span_processor(processor)
+tracer = provider.get_tracer("bench", "1.0")
+from benches.workloads import EVENT, OK, REQUEST, SERVER
+
+def resident():
+    gc.collect()
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+def record(count):
+    for _ in range(count):
+        with tracer.start_as_current_span("GET /orders/{{id}}", kind=SERVER, attributes=REQUEST) as span:
+            span.add_event("loaded", EVENT)
+            span.set_status(OK)
+
+record({spans})
+time.sleep(1)
+before = resident()
+record({spans})
+print((resident() - before) / {spans})
+os._exit(0)
+"""
+OURS = {
+    "imports": "from benches.tracers import DiscardingExporter\n"
+    "from pyspan.sdk.trace import TracerProvider\n"
+    "from pyspan.sdk.trace.export import BatchSpanProcessor",
+    "exporter": "DiscardingExporter()",
+}
+PEER = {
+    "imports": "from benches.tracers import SdkDiscardingExporter\n"
+    "from opentelemetry.sdk.trace import TracerProvider\n"
+    "from opentelemetry.sdk.trace.export import BatchSpanProcessor",
+    "exporter": "SdkDiscardingExporter()",
+}
+
+
+def _output(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def _import_cost(modules: str) -> float:
+    code = f"import time; start = time.process_time(); import {modules}; print((time.process_time() - start) * 1000)"
+    return float(_output(code))
+
+
+def test_memory_of_a_queued_span(benchmark, report):
+    bytes_of = {name: float(_output(QUEUED.format(spans=SPANS, **parts))) for name, parts in (("o", OURS), ("p", PEER))}
+    pair = Pair(bytes_of["o"], bytes_of["p"])
+    report("memory of a finished, queued W2 server span", pair, unit="bytes", goal="<= 400 bytes")
+    benchmark.pedantic(lambda: None, rounds=1)
+
+
+def test_import(benchmark, report):
+    """Both over the API, which an instrumented program loads anyway."""
+    modules = ("opentelemetry.trace", "opentelemetry.trace, pyspan", "opentelemetry.trace, opentelemetry.sdk.trace")
+    rounds = [[_import_cost(module) for module in modules] for _ in range(12)]
+    api, ours, peer = (min(times) for times in zip(*rounds, strict=True))
+    report("import, over the API's own", Pair(max(ours - api, 0.001), peer - api), unit="ms", goal="<= 15 ms")
+    benchmark.pedantic(partial(_import_cost, "pyspan"), rounds=1)

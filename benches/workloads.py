@@ -1,0 +1,105 @@
+"""What is measured: the workloads of the table, each over any tracer with the OpenTelemetry API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind, StatusCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.trace import Tracer
+
+__all__ = ["empty_span", "propagated", "server_span", "start_and_end", "tasks"]
+
+# Looking up a member of an enum costs more than the attribute that it is for.
+SERVER, CLIENT, OK = SpanKind.SERVER, SpanKind.CLIENT, StatusCode.OK
+REQUEST = {
+    "http.request.method": "GET",
+    "url.path": "/orders/17",
+    "http.route": "/orders/{id}",
+    "http.response.status_code": 200,
+    "server.address": "orders.example",
+    "server.port": 8080,
+    "user.premium": True,
+    "order.total": 17.25,
+}
+EVENT = {"cache.hit": True, "rows": 3}
+CARRIER = {
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate": "vendor=value,other=17",
+    "baggage": "user=alice,session=17",
+}
+TASKS = 100
+
+
+def empty_span(tracer: Tracer) -> Callable[[int], None]:
+    """W1: an empty current span."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            with tracer.start_as_current_span("op"):
+                pass
+
+    return run
+
+
+def start_and_end(tracer: Tracer) -> Callable[[int], None]:
+    """A span started and ended by hand."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            tracer.start_span("op").end()
+
+    return run
+
+
+def server_span(tracer: Tracer) -> Callable[[int], None]:
+    """W2: a server span with 8 attributes, an event with 2, status OK, and inside it a child with 4 attributes."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            with tracer.start_as_current_span("GET /orders/{id}", kind=SERVER, attributes=REQUEST) as span:
+                span.add_event("loaded", EVENT)
+                with tracer.start_as_current_span("SELECT orders", kind=CLIENT) as child:
+                    child.set_attribute("db.system.name", "postgresql")
+                    child.set_attribute("db.operation.name", "SELECT")
+                    child.set_attribute("db.collection.name", "orders")
+                    child.set_attribute("db.response.returned_rows", 3)
+                span.set_status(OK)
+
+    return run
+
+
+def propagated(tracer: Tracer, propagator: TextMapPropagator) -> Callable[[int], None]:
+    """W4: extract traceparent, tracestate and baggage, start a span in that context, inject into a new carrier."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            context = propagator.extract(CARRIER)
+            with tracer.start_as_current_span("op", context=context):
+                propagator.inject({}, context)
+
+    return run
+
+
+def tasks(tracer: Tracer) -> Callable[[int], None]:
+    """W9: 100 asyncio tasks at once, each with a span in a span and two awaits; counted by task."""
+
+    async def task() -> None:
+        with tracer.start_as_current_span("outer"):
+            await asyncio.sleep(0)
+            with tracer.start_as_current_span("inner"):
+                await asyncio.sleep(0)
+
+    async def all_tasks() -> None:
+        await asyncio.gather(*[task() for _ in range(TASKS)])
+
+    def run(count: int) -> None:
+        for _ in range(max(1, count // TASKS)):
+            asyncio.run(all_tasks())
+
+    return run
