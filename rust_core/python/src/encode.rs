@@ -160,7 +160,16 @@ pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
             return Text::Borrowed(std::str::from_utf8_unchecked(bytes));
         }
     }
-    string.to_str().map_or_else(|_| Text::Replaced(string.to_string_lossy().into_owned()), Text::Borrowed)
+    string.to_str().map_or_else(|_| Text::Replaced(replaced(string)), Text::Borrowed)
+}
+
+/// Replaces each lone surrogate by one replacement character.
+#[cold]
+pub fn replaced(string: &Bound<'_, PyString>) -> String {
+    let encoded = string.call_method1("encode", ("utf-16-le", "surrogatepass"));
+    let units = encoded.and_then(|encoded| Ok(encoded.cast::<PyBytes>()?.as_bytes().to_vec())).unwrap_or_default();
+    let units: Vec<u16> = units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+    String::from_utf16_lossy(&units)
 }
 
 /// Returns the text of a name that was cleaned when it was set.

@@ -239,7 +239,7 @@ pub fn clean_name<'py>(name: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>
         Ok(name) => name,
         Err(other) => {
             let other = other.into_inner();
-            PyString::new(other.py(), &other.str()?.to_string_lossy())
+            PyString::new(other.py(), &encode::replaced(&other.str()?))
         }
     };
     match encode::text_of(&name) {
