@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import logging
 import threading
@@ -122,11 +123,9 @@ def test_a_span_that_is_never_left_can_be_collected(recorded):
         manager.__enter__()
         return weakref.ref(manager)
 
-    import contextvars
-
-    reference = contextvars.Context().run(leave_open)
+    references = [contextvars.Context().run(leave_open) for _ in range(10)]
     gc.collect()
-    assert reference() is None
+    assert [reference() for reference in references] == [None] * 10
 
 
 def test_the_last_value_of_an_attribute_wins(recorded):
