@@ -77,9 +77,7 @@ def test_sigterm_delivers_the_last_span_and_ends_the_process_by_the_signal(sink:
 
 
 def test_a_handler_of_ones_own_for_sigterm_stays(sink: OtlpSink) -> None:
-    own = SETUP.replace(
-        "pyspan.configure", "import signal; signal.signal(15, lambda *_: os._exit(9)); pyspan.configure"
-    )
+    own = "import os, signal; signal.signal(15, lambda *_: os._exit(9))" + SETUP
     process = subprocess.run(
         [sys.executable, "-c", own + "os.kill(os.getpid(), 15); time.sleep(5)"],
         env={"OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint},
@@ -90,7 +88,7 @@ def test_a_handler_of_ones_own_for_sigterm_stays(sink: OtlpSink) -> None:
 
 
 def test_a_process_that_ignores_sigterm_goes_on_doing_so(sink: OtlpSink) -> None:
-    own = SETUP.replace("pyspan.configure", "import signal; signal.signal(15, signal.SIG_IGN); pyspan.configure")
+    own = "import signal; signal.signal(15, signal.SIG_IGN)" + SETUP
     process = subprocess.run(
         [sys.executable, "-c", own + "os.kill(os.getpid(), 15)"],
         env={"OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint},

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+
 SETUP = """
 import multiprocessing, os, sys, time
 import pyspan
@@ -59,7 +61,8 @@ def names(sink: OtlpSink) -> list[str]:
     return sorted(span.name for _, span in spans(sink))
 
 
-def spans(sink: OtlpSink) -> Iterator[tuple[str, object]]:
+def spans(sink: OtlpSink) -> Iterator[tuple[str, OtlpSpan]]:
+    """Read what was delivered: service instance and span."""
     for request in sink.requests:
         for resource_spans in ExportTraceServiceRequest.FromString(request.body).resource_spans:
             attributes = {pair.key: pair.value for pair in resource_spans.resource.attributes}
