@@ -165,6 +165,13 @@ class OtlpReply:
     def sent_bytes(self) -> int:
         """Bytes of the request body as sent, compressed."""
 
+def kafka_partitions(keys: list[bytes], partitions: int) -> list[int]:
+    """Return the index of each key's partition: murmur2, as Kafka's Java client and aiokafka choose it.
+
+    Raises:
+        ValueError: there is no partition.
+    """
+
 @final
 class NativeSampler:
     """A head sampler that decides without Python."""

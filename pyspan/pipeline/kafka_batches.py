@@ -1,12 +1,10 @@
-"""Records packed into aiokafka's batches by partition: the one place that knows its batch builder and partitioner."""
+"""Records packed into aiokafka's batches by partition: the one place that knows its batch builder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiokafka.partitioner import DefaultPartitioner
-
-from pyspan._core import Batch
+from pyspan._core import Batch, kafka_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +58,10 @@ def pack(producer: AIOKafkaProducer, records: Sequence[Record], partitions: Sequ
 
     The partition is murmur2 of the key, as Java's and aiokafka's own producers choose it.
     """
-    choose = DefaultPartitioner()
     by_partition: dict[int, list[Record]] = {}
-    for record in records:
-        by_partition.setdefault(choose(record.key, partitions, partitions), []).append(record)
+    chosen_indexes = kafka_partitions([record.key for record in records], len(partitions))
+    for record, index in zip(records, chosen_indexes, strict=True):
+        by_partition.setdefault(partitions[index], []).append(record)
     return [
         Packed(partition, group, _build(producer, group))
         for partition, chosen in by_partition.items()

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod context;
 pub mod fork;
 pub mod ids;
+pub mod murmur2;
 pub mod otlp;
 pub mod propagation;
 pub mod queue;

@@ -9,6 +9,7 @@ mod current;
 mod decode;
 mod encode;
 mod errors;
+mod murmur2;
 mod propagation;
 mod queue;
 mod receivers;
@@ -28,6 +29,8 @@ mod core {
     use super::batch::Batch;
     #[pymodule_export]
     use super::client::{OtlpCall, OtlpClient, OtlpReply};
+    #[pymodule_export]
+    use super::murmur2::kafka_partitions;
     #[pymodule_export]
     use super::propagation::{format_baggage, format_traceparent, parse_baggage, parse_traceparent, parse_tracestate};
     #[pymodule_export]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from aiokafka import errors
-from aiokafka.partitioner import murmur2
+from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry import context, trace
 
-from pyspan._core import Batch
+from pyspan._core import Batch, kafka_partitions
 from pyspan.config import KafkaSettings
 from pyspan.errors import ConfigurationError, PermanentError, RefusedError, RetryableError
 from pyspan.pipeline.kafka import KafkaExporter
@@ -117,7 +119,13 @@ async def test_each_trace_is_one_record_keyed_by_its_id_in_the_partition_of_murm
     assert len(producer.delivered) == 50
     for partition, key, value in producer.delivered:
         assert {trace_id.encode() for trace_id, _ in Batch.parse(value).span_ids()} == {key}
-        assert partition == (murmur2(key) & 0x7FFFFFFF) % 3
+        assert partition == DefaultPartitioner()(key, [0, 1, 2], [0, 1, 2])
+
+
+@given(st.lists(st.binary(max_size=70)), st.integers(1, 1000))
+def test_partitions_are_those_that_aiokafka_chooses(keys: list[bytes], partitions: int) -> None:
+    everything = list(range(partitions))
+    assert kafka_partitions(keys, partitions) == [DefaultPartitioner()(key, everything, everything) for key in keys]
 
 
 async def test_a_trace_above_the_record_limit_becomes_several_records_of_its_key(
