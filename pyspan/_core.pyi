@@ -22,6 +22,13 @@ class Batch:
         Raises:
             MalformedError: with what is wrong and at which byte.
         """
+    @staticmethod
+    def parse_json(data: bytes) -> Batch:
+        """Return the batch that an OTLP/JSON body stands for.
+
+        Raises:
+            MalformedError: with what is wrong and its line and column.
+        """
     def __len__(self) -> int:
         """Return the number of spans."""
     @property
@@ -37,6 +44,11 @@ class Batch:
         """Return (trace id as 32 lower-case hex digits, request of that trace's spans), by first appearance."""
     def span_ids(self) -> list[tuple[str, str]]:
         """Return (trace id, span id) of every span, in lower-case hex."""
+    def to_json(self) -> bytes:
+        """Return one line of OTLP/JSON as the Collector's file exporter writes it, without the line's end."""
+    def spans(self) -> list[dict[str, Any]]:
+        """Return the spans decoded, for tests and printing: trace_id, span_id and parent_span_id as hex, name, kind,
+        start_ns, end_ns, attributes, events, links, status, resource (its attributes), scope."""
     def compress(self, algorithm: str) -> bytes:
         """Return the data under "none", "gzip" or "zstd", at level 1."""
 

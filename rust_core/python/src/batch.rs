@@ -6,11 +6,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyspan_core::otlp::compress::{Algorithm, compress};
+use pyspan_core::otlp::json;
 use pyspan_core::otlp::slice::Limits;
+use pyspan_core::otlp::view;
 use pyspan_core::otlp::walk::walk;
 use pyspan_core::otlp::{batch, buffers};
 
-use crate::errors::malformed;
+use crate::errors::{self, malformed};
 
 /// An encoded export request and its number of spans; immutable, shared without copies.
 #[pyclass(frozen, module = "pyspan._core")]
@@ -45,6 +47,11 @@ impl Batch {
     #[staticmethod]
     fn parse(py: Python<'_>, data: Vec<u8>) -> PyResult<Self> {
         py.detach(|| batch::Batch::parse(data)).map(Self::from).map_err(malformed)
+    }
+
+    #[staticmethod]
+    fn parse_json(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        py.detach(|| json::parse(data)).map(Self::from).map_err(errors::json)
     }
 
     fn __len__(&self) -> usize {
@@ -90,6 +97,16 @@ impl Batch {
         Ok(index.spans.iter().map(|span| (hex(&span.trace_id), hex(&span.span_id))).collect())
     }
 
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let line = py.detach(|| json::format(&self.inner.data)).map_err(malformed)?;
+        Ok(PyBytes::new(py, &line))
+    }
+
+    fn spans<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let views = py.detach(|| view::spans(&self.inner.data)).map_err(malformed)?;
+        py.import("json")?.call_method1("loads", (PyBytes::new(py, &views),))
+    }
+
     fn compress<'py>(&self, py: Python<'py>, algorithm: &str) -> PyResult<Bound<'py, PyBytes>> {
         let Some(algorithm) = Algorithm::named(algorithm) else {
             return Err(PyValueError::new_err(format!("compression {algorithm:?} (use none, gzip or zstd)")));
@@ -103,8 +120,7 @@ impl Batch {
 }
 
 fn hex(id: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    id.iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char])
-        .collect()
+    let mut digits = vec![0; id.len() * 2];
+    format_hex(id, &mut digits);
+    digits.into_iter().map(char::from).collect()
 }

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyOSError;
 use pyo3::{PyErr, import_exception};
+use pyspan_core::otlp::json::JsonError;
 use pyspan_core::otlp::malformed::Malformed;
 use pyspan_core::spool::SpoolError;
 
@@ -13,6 +14,11 @@ import_exception!(pyspan.errors, SpoolFullError);
 
 /// Returns the error for bytes that are no export request.
 pub fn malformed(error: Malformed) -> PyErr {
+    MalformedError::new_err(error.to_string())
+}
+
+/// Returns the error for JSON that is no export request.
+pub fn json(error: JsonError) -> PyErr {
     MalformedError::new_err(error.to_string())
 }
 

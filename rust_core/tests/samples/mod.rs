@@ -1,6 +1,8 @@
 //! Export requests for tests and benchmarks, written by hand so that they don't lean on the code under test.
 #![allow(dead_code, reason = "each test and benchmark uses its part")]
 
+pub mod any;
+
 /// Appends `value` as a varint.
 pub fn varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
