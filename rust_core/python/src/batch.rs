@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use pyspan_core::ids::format_hex;
 use pyspan_core::otlp::compress::{Algorithm, compress};
 use pyspan_core::otlp::json;
 use pyspan_core::otlp::slice::Limits;
