@@ -1,11 +1,15 @@
-"""Requests to feed agents with: 32 distinct bodies of 512 spans, 278 to 326 bytes a span, every id once."""
+"""Requests to feed agents with: 32 distinct bodies of 512 spans in traces of 8, 278 to 326 bytes a span."""
 
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 __all__ = ["BODIES", "SPANS_A_BODY", "bodies"]
 
@@ -34,31 +38,30 @@ def _body(source: random.Random, index: int) -> bytes:
     return request.SerializeToString()
 
 
-def _trace(source: random.Random, spans: object, host: str) -> None:
-    trace_id, parent = source.randbytes(16), b""
-    for depth in range(8):
-        span = spans.add()  # type: ignore[attr-defined]
-        span.trace_id, span.span_id, span.parent_span_id = trace_id, source.randbytes(8), parent
-        parent = span.span_id
-        _fill(source, span, depth)
-        span.attributes.add(key="host.id").value.string_value = f"i-0{host}"
-
-
-def _fill(source: random.Random, span: Span, depth: int) -> None:
-    route = source.choice(_ROUTES)
-    span.name = f"{source.choice(('GET', 'POST'))} {route}"
-    span.kind = Span.SPAN_KIND_SERVER if depth == 0 else Span.SPAN_KIND_INTERNAL
-    span.start_time_unix_nano = _START_NS + source.randrange(10**12)
-    span.end_time_unix_nano = span.start_time_unix_nano + source.randrange(10**8)
-    texts = {
-        "http.route": route,
-        "url.path": route.replace("{id}", str(source.randrange(10**6))),
+def _trace(source: random.Random, spans: RepeatedCompositeFieldContainer[Span], host: str) -> None:
+    trace_id, parent, start_ns = source.randbytes(16), b"", _START_NS + source.randrange(10**12)
+    client = {
         "client.address": f"10.{source.randrange(256)}.{source.randrange(256)}.{source.randrange(256)}",
         "user.id": f"{source.getrandbits(64):016x}",
+        "host.id": f"i-0{host}",
     }
+    for depth in range(8):
+        span = spans.add()
+        span.trace_id, span.span_id, span.parent_span_id = trace_id, source.randbytes(8), parent
+        span.kind = Span.SPAN_KIND_INTERNAL if depth else Span.SPAN_KIND_SERVER
+        span.start_time_unix_nano = start_ns + depth * source.randrange(10**6)
+        span.end_time_unix_nano = span.start_time_unix_nano + source.randrange(10**8)
+        parent = span.span_id
+        _fill(source, span, client)
+
+
+def _fill(source: random.Random, span: Span, client: dict[str, str]) -> None:
+    route = source.choice(_ROUTES)
+    span.name = f"{source.choice(('GET', 'POST'))} {route}"
+    texts = {"http.route": route, "url.path": route.replace("{id}", str(source.randrange(10**6))), **client}
     for key, value in texts.items():
         span.attributes.add(key=key).value.string_value = value
-    numbers = {"http.response.status_code": source.choice((200, 201, 404)), "thread.id": source.randrange(10**6)}
+    numbers = {"http.response.status_code": source.choice((200, 201, 404)), "thread.id": 140_000 + source.randrange(16)}
     for key, number in numbers.items():
         span.attributes.add(key=key).value.int_value = number
     span.status.code = source.choice((Status.STATUS_CODE_UNSET, Status.STATUS_CODE_OK, Status.STATUS_CODE_ERROR))
