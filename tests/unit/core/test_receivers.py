@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import http.client
+import json
 import socket
 import stat
 import threading
@@ -90,6 +91,27 @@ def test_what_is_acknowledged_is_in_the_spool_whole_and_in_order(rig: Rig) -> No
     assert rig.stored() == first[1] + second[1]
     assert rig.count("otlp_http.accepted_spans") == 27
     assert rig.count("otlp_http.accepted_bytes") == len(first[0]) + len(second[0])
+
+
+def test_json_is_stored_as_the_protobuf_it_stands_for(rig: Rig) -> None:
+    span = {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "eee19b7ec3c1b174", "name": "op", "kind": 2}
+    request = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    status, body = rig.post(json.dumps(request).encode(), content_type="application/json")
+    assert (status, json.loads(body)) == (200, {})
+    assert rig.stored() == [("5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8e"}]}]}]}', b'{"a":"\xff"}'],
+    ids=["empty", "cut off", "no object", "a short id", "no UTF-8"],
+)
+def test_malformed_json_is_refused_with_a_reason_in_json(rig: Rig, body: bytes) -> None:
+    status, answer = rig.post(body, content_type="application/json")
+    refusal = json.loads(answer)
+    assert (status, refusal["code"]) == (400, 3)
+    assert refusal["message"]
+    assert rig.stored() == []
 
 
 @pytest.mark.parametrize("protocol", ["http", "http gzip", "grpc", "grpc gzip"])

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyspan_core::otlp::json;
 use pyspan_core::otlp::walk::walk;
 use pyspan_core::spool::{Spool, SpoolError};
 
@@ -25,10 +26,21 @@ impl SpoolIntake {
         Self { spool }
     }
 
-    fn append(&self, payload: &[u8]) -> Result<u64, Refusal> {
+    fn protobuf(&self, payload: &[u8]) -> Result<u64, Refusal> {
         let index = walk(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let spans = u32::try_from(index.spans.len()).map_err(|_| Refusal::TooLarge(u32::MAX as usize))?;
-        self.spool.append(payload, spans).map_err(refusal)?;
+        self.append(payload, index.spans.len())
+    }
+
+    fn json(&self, payload: &[u8]) -> Result<u64, Refusal> {
+        // the parser passes over what it does not know, undecoded
+        std::str::from_utf8(payload).map_err(|error| Refusal::Malformed(format!("JSON with {error}")))?;
+        let batch = json::parse(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        self.append(&batch.data, batch.spans)
+    }
+
+    fn append(&self, protobuf: &[u8], spans: usize) -> Result<u64, Refusal> {
+        let spans = u32::try_from(spans).map_err(|_| Refusal::TooLarge(u32::MAX as usize))?;
+        self.spool.append(protobuf, spans).map_err(refusal)?;
         Ok(u64::from(spans))
     }
 }
@@ -36,8 +48,8 @@ impl SpoolIntake {
 impl Intake for SpoolIntake {
     fn accept(&self, payload: &[u8], format: Format) -> Result<u64, Refusal> {
         match format {
-            Format::Protobuf => self.append(payload),
-            Format::Json => Err(Refusal::ContentType("application/json".into())),
+            Format::Protobuf => self.protobuf(payload),
+            Format::Json => self.json(payload),
         }
     }
 
