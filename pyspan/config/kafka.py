@@ -28,7 +28,7 @@ class KafkaSettings:
     topic: str = "otlp_spans"
     compression: str = "zstd"
     max_record_bytes: int = 1_000_000
-    delivery_timeout: float = 30.0
+    delivery_timeout: float = 10.0
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = "PLAIN"
     username: str | None = None

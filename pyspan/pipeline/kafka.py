@@ -31,6 +31,9 @@ __all__ = ["KafkaExporter"]
 # Batches that failed and come again are known by identity; those that never come again are forgotten beyond this many.
 MOST_UNFINISHED = 64
 STOP_TIMEOUT = 5.0
+REQUEST_TIMEOUT_MS = 10_000
+# aiokafka logs each failed try; by its own 100 ms a broker that is away fills the application's log.
+RETRY_BACKOFF_MS = 500
 
 REFUSALS = (
     kafka_errors.AuthenticationFailedError,
@@ -172,7 +175,8 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
             compression_type=None if settings.compression == "none" else settings.compression,
             max_batch_size=2 * settings.max_record_bytes,
             max_request_size=2 * settings.max_record_bytes,
-            request_timeout_ms=int(settings.delivery_timeout * 1000 / 2),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
             security_protocol=settings.security_protocol,
             ssl_context=_ssl_context(settings),
             sasl_mechanism=settings.sasl_mechanism,
