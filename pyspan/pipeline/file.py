@@ -33,9 +33,9 @@ class FileExporter:
         Raises:
             RetryableError: the file cannot be opened or written; what was written of the line is cut off again.
         """
-        line = batch.to_json()
+        line = batch.to_json() + b"\n"
         try:
-            self._append(line if line.endswith(b"\n") else line + b"\n")
+            self._append(line)
         except OSError as error:
             raise RetryableError(f"{self._path} cannot be written: {error.strerror}", status="file") from error
 

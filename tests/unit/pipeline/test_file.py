@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from pyspan._core import Batch
 from pyspan.errors import RetryableError
 from pyspan.pipeline.file import FileExporter
+from tests.unit.pipeline.tracing import make_queue, make_spans, make_tracer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pyspan._core import Batch
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +76,15 @@ async def test_a_folder_that_cannot_be_made_is_worth_another_try(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(RetryableError, match=r"Not a directory|File exists"):
         await FileExporter(tmp_path / "file" / "spans.json").export(lines("x")[0])
+
+
+async def test_a_real_batch_is_a_line_that_reads_back_as_the_same_spans(tmp_path: Path) -> None:
+    queue = make_queue()
+    made = make_spans(make_tracer(queue), 10)
+    batch = queue.take(partial=True)
+    assert batch is not None
+    exporter = FileExporter(tmp_path / "spans.json")
+    await exporter.export(batch)
+    await exporter.aclose()
+    (line,) = (tmp_path / "spans.json").read_bytes().splitlines()
+    assert set(Batch.parse_json(line).span_ids()) == made
