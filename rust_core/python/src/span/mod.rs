@@ -234,13 +234,11 @@ impl Span {
         let (py, this) = (slf.py(), slf.get());
         let (name, request) = {
             let state = this.state.borrow(py);
-            (state.name.clone_ref(py), state.pending.as_ref().map(|pending| pending.request(py)))
+            (state.name.clone_ref(py), state.pending.request(py))
         };
         let kind = this.api(py).kinds[usize::from(this.kind - 1)].bind(py);
         let again = Self::create(this.tracer.bind(py), name.into_bound(py).into_any(), Some(kind), this.options)?;
-        if let Some(request) = request {
-            again.get().keep_for_later(py, request);
-        }
+        again.get().keep_for_later(py, request);
         Ok(again)
     }
 
@@ -365,13 +363,13 @@ impl Span {
             visit.call(&attached.token)?;
             visit.call(&attached.context)?;
         }
-        let Some(pending) = &state.pending else { return Ok(()) };
+        let pending = &state.pending;
         [&pending.context, &pending.attributes, &pending.links].into_iter().try_for_each(|kept| visit.call(kept))
     }
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.attached.take(), state.pending.take());
+        let cleared = (state.attached.take(), std::mem::take(&mut state.pending));
         drop(state);
         drop(cleared);
     }
@@ -392,8 +390,7 @@ impl Span {
     }
 
     pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {
-        let pending = Box::new(Pending::keep(request));
-        self.state.borrow_mut(py).pending = Some(pending);
+        self.state.borrow_mut(py).pending = Pending::keep(request);
     }
 
     #[inline]
@@ -403,10 +400,8 @@ impl Span {
 
     #[inline]
     fn start_pending<'py>(&self, slf: &Bound<'py, Self>) -> PyResult<()> {
-        let pending = self.state.borrow_mut(slf.py()).pending.take();
-        let nothing = Request { context: None, attributes: None, links: None, start_time: None };
-        let request = pending.map_or(nothing, |pending| pending.into_request(slf.py()));
-        Self::start_with(slf, &request)
+        let pending = std::mem::take(&mut self.state.borrow_mut(slf.py()).pending);
+        Self::start_with(slf, &pending.into_request(slf.py()))
     }
 
     #[inline]

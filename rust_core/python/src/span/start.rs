@@ -43,7 +43,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<(
         state.recording = sampling.recording;
         state.context = Some(context);
         state.trace_state = sampling.trace_state;
-        state.parent = parent.map(Box::new);
+        state.parent = parent;
         state.start_ns = start_ns;
     }
     if !sampling.recording {

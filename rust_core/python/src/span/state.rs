@@ -103,12 +103,13 @@ pub struct State {
     pub name: Py<PyString>,
     pub context: Option<SpanContext>,
     pub trace_state: SharedTraceState,
-    pub parent: Option<Box<Parent>>,
+    pub parent: Option<Parent>,
     pub start_ns: u64,
     pub end_ns: u64,
     pub status_message: Option<Box<str>>,
     pub body: Option<Box<Body>>,
-    pub pending: Option<Box<Pending>>,
+    /// What the span is to start with, held in place: a box for it would cost as much as an attribute.
+    pub pending: Pending,
     pub attached: Option<Attached>,
     /// The API's `SpanContext`, built when somebody asks.
     pub api_context: Option<Py<PyAny>>,
@@ -128,7 +129,7 @@ impl State {
             end_ns: 0,
             status_message: None,
             body: None,
-            pending: None,
+            pending: Pending { context: None, attributes: None, links: None, start_time: None },
             attached: None,
             api_context: None,
         }
