@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,7 +51,7 @@ def make_app(agent: Agent) -> Starlette:
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     async def show_status(request: Request) -> Response:  # noqa: ARG001
-        return _json(status(agent, time.time()))
+        return _json(status(agent))
 
     handlers = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/status": show_status}
     return Starlette(routes=[Route(path, handler) for path, handler in handlers.items()])

@@ -33,48 +33,61 @@ def open_agent(config: AgentConfig) -> Iterator[tuple[Agent, socket.socket | Non
 
     Raises:
         ConfigurationError: the spool can't be used, or another agent uses it.
-        StartError: an address can't be bound.
+        StartError: an address can't be bound, or the disk refuses.
     """
     with contextlib.ExitStack() as stack:
         admin = stack.enter_context(bind("admin", config.admin)) if config.admin else None
-        spool = _open_spool(config)
-        stack.callback(spool.close)
-        pipelines = [_open_pipeline(export, spool, config) for export in config.export]
-        _release_removed(spool, config)
+        with _spool_errors(config):
+            spool = _open_spool(config)
+            stack.callback(_close_spool, spool)
+            pipelines = [_open_pipeline(export, spool, config) for export in config.export]
+            for pipeline in pipelines:
+                stack.callback(pipeline.ledger.close)
+            _release_removed(spool, config)
         agent = Agent(config, spool, _receivers(spool, config), pipelines)
-        for pipeline in pipelines:
-            stack.callback(pipeline.ledger.close)
         agent.bound = _start_receivers(agent, admin)
         yield agent, admin
 
 
-def _open_spool(config: AgentConfig) -> Spool:
+@contextlib.contextmanager
+def _spool_errors(config: AgentConfig) -> Iterator[None]:
     try:
-        return Spool(
-            str(config.spool),
-            segment_bytes=config.spool_segment_bytes,
-            max_bytes=config.spool_max_bytes,
-            fsync=config.spool_fsync,
-            fsync_interval=config.spool_fsync_interval,
-        )
+        yield
     except ConfigurationError as error:
         raise ConfigurationError(f"{error} (stop it, or give this agent a folder of its own by --spool)") from None
     except OSError as error:
-        raise StartError(f"spool = {config.spool}: {error} (free the disk, or choose another folder)") from error
+        raise StartError(f"spool = {config.spool}: {error} (make room or mend it, or choose another folder)") from error
+
+
+def _open_spool(config: AgentConfig) -> Spool:
+    return Spool(
+        config.spool,
+        segment_bytes=config.spool_segment_bytes,
+        max_bytes=config.spool_max_bytes,
+        fsync=config.spool_fsync,
+        fsync_interval=config.spool_fsync_interval,
+    )
+
+
+def _close_spool(spool: Spool) -> None:
+    try:
+        spool.close()
+    except OSError as error:
+        logger.error("the spool was not synced at the end: %s", error)  # noqa: TRY400
 
 
 def _open_pipeline(export: Export, spool: Spool, config: AgentConfig) -> Pipeline:
     _ledger_file(config, export.name).parent.mkdir(mode=0o700, exist_ok=True)
     reader = spool.reader(export.name)
+    dead_letters = DeadLetters(config.spool / "dead-letter", export.name)
     ledger = Ledger(_ledger_file(config, export.name), reader, lambda: spool.stats()["accepted_spans"])
     ledger.start(crash_bound=config.in_flight * config.batch_spans)
-    dead_letters = DeadLetters(config.spool / "dead-letter", export.name)
     return Pipeline(export, reader, ledger=ledger, dead_letters=dead_letters, config=config)
 
 
 def _ledger_file(config: AgentConfig, exporter: str) -> Path:
     """Name the file of an exporter's ledger."""
-    return config.spool / "ledger" / f"{exporter}.json"
+    return config.spool / "ledger" / f"{exporter}.ledger"
 
 
 def _release_removed(spool: Spool, config: AgentConfig) -> None:

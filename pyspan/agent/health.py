@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pyspan.agent.receiver_counts import receiver_counts
+
 if TYPE_CHECKING:
     from pyspan.agent.pipeline import Pipeline
     from pyspan.agent.state import Agent
@@ -19,7 +21,13 @@ def not_ready_reasons(agent: Agent) -> list[str]:
         reasons.append("the agent is draining")
     if _spool_full(agent):
         reasons.append("the spool is in its last segment or full: senders are told to wait")
+    if agent.disk_refusals.recent(_disk_refusals(agent), time.monotonic()):
+        reasons.append("the disk refuses writes to the spool: senders are told to wait")
     return reasons + [reason for pipeline in agent.pipelines if (reason := _why_failing(pipeline, agent))]
+
+
+def _disk_refusals(agent: Agent) -> int:
+    return sum(count.value for count in receiver_counts(agent.receivers.stats()) if count.name == "refused.disk")
 
 
 def _spool_full(agent: Agent) -> bool:

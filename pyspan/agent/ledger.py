@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+from pyspan.agent.slots import SlotFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,19 +66,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     possibly_resent: int
 
 
-class Mark(msgspec.Struct):
-    """The counts of everything before an offset of the reader."""
+class Durable(msgspec.Struct, kw_only=True):
+    """What a slot of the ledger's file holds: the counts of everything before `offset`."""
 
     offset: int
     counts: Counts
-
-
-class Durable(msgspec.Struct, kw_only=True):
-    """What the ledger's file holds, as of the last acknowledgement and of the one before."""
-
     accepted: int = 0
-    now: Mark
-    before: Mark | None = None
     possibly_resent: int = 0
     under_way: int | None = None  # spans cut off by a clean end; None while running, and so after a crash
 
@@ -111,15 +105,20 @@ class Ledger:
 
     A batch is attributed through a context variable: `begin` and the outcomes of one batch happen in one task. The file
     keeps the state before the last one too: a crash between the two writes leaves the reader there.
+
+    Raises:
+        OSError: the file can't be opened or made.
     """
 
     def __init__(self, path: Path, reader: ReaderPosition, accepted_spans: Callable[[], int]) -> None:
-        self._path = path
+        self._name = path.stem
+        self._file = SlotFile(path)
         self._reader = reader
         self._accepted_spans = accepted_spans
-        self._durable = Durable(now=Mark(reader.acked_offset, Counts()))
+        self._durable = Durable(offset=reader.acked_offset, counts=Counts())
         self._open: deque[_Open] = deque()
         self._base = 0
+        self._may_complain = True
 
     def start(self, *, crash_bound: int) -> None:
         """Reconcile file and spool, before anything is received.
@@ -127,13 +126,12 @@ class Ledger:
         `crash_bound` is the most spans that can be on their way at a time.
         """
         pending = self._reader.lag_spans
-        if (found := _read(self._path)) is not None:
-            self._durable = found
-            under_way = crash_bound if found.under_way is None else found.under_way
-            found.possibly_resent += min(pending, under_way)
-            found.under_way = None
-            self._match(pending)
-        self._durable.accepted = self._counts.total + pending
+        if found := self._read():
+            self._durable = self._match(found, pending)
+            under_way = crash_bound if found[0].under_way is None else found[0].under_way
+            self._durable.possibly_resent += min(pending, under_way)
+            self._durable.under_way = None
+        self._durable.accepted = self._durable.counts.total + pending
         self._base = self._durable.accepted - self._accepted_spans()
         self._write()
 
@@ -149,18 +147,17 @@ class Ledger:
 
     def commit(self, position: int) -> None:
         """Write down the outcomes of every batch before the position; the reader acknowledges it next."""
-        counts = self._counts.copy()
         while self._open and self._open[0].position <= position:
-            counts.add(self._open.popleft().counts)
-        self._durable.before, self._durable.now = self._durable.now, Mark(position, counts)
+            self._durable.counts.add(self._open.popleft().counts)
+        self._durable.offset = position
         self._durable.accepted = self._accepted()
         self._write()
 
     def committed(self) -> None:
         """Count what the reader had to step over on the way to what it has just acknowledged."""
         accepted, pending = self._consistent()
-        if (skipped := accepted - self._counts.total - pending) > 0:
-            self._lose(skipped)
+        if (skipped := accepted - self._durable.counts.total - pending) > 0:
+            self._lose(self._durable, skipped)
             self._write()
 
     def abandon(self) -> None:
@@ -172,6 +169,7 @@ class Ledger:
         """Note how many spans were cut off on their way, in place of the bound that a crash would stand for."""
         self._durable.under_way = self.under_way
         self._write()
+        self._file.close()
 
     @property
     def under_way(self) -> int:
@@ -180,7 +178,7 @@ class Ledger:
 
     def entry(self) -> Entry:
         """Take the ledger's state; spans that arrive meanwhile make it look again."""
-        counts = self._counts.copy()
+        counts = self._durable.counts.copy()
         for batch in self._open:
             counts.add(batch.counts)
         accepted, unacknowledged = self._consistent()
@@ -207,37 +205,40 @@ class Ledger:
     def _accepted(self) -> int:
         return self._base + self._accepted_spans()
 
-    def _match(self, pending: int) -> None:
-        """Take the mark where the reader stands, and account for what neither of them knows."""
-        durable, reader_at = self._durable, self._reader.acked_offset
-        if durable.before is not None and durable.now.offset != reader_at == durable.before.offset:
-            durable.now = durable.before
-        missing = durable.accepted - self._counts.total - pending
-        if missing > 0 and durable.now.offset < reader_at:
-            logger.warning("%s: %d spans were exported and not written down before a crash", self._path.stem, missing)
-            self._counts.exported += missing
+    def _match(self, found: list[Durable], pending: int) -> Durable:
+        """Choose the state where the reader stands, and account for what neither of them knows."""
+        reader_at = self._reader.acked_offset
+        chosen = next((state for state in found if state.offset == reader_at), found[0])
+        missing = max(state.accepted for state in found) - chosen.counts.total - pending
+        if missing > 0 and chosen.offset < reader_at:
+            logger.warning("%s: %d spans were exported and not written down before a crash", self._name, missing)
+            chosen.counts.exported += missing
         elif missing > 0:
-            self._lose(missing)
+            self._lose(chosen, missing)
+        return chosen
 
-    def _lose(self, spans: int) -> None:
-        logger.error("%s: %d accepted spans are missing from the spool (damaged or not synced)", self._path.stem, spans)
-        self._counts.add(Counts(dropped={SPOOL_DAMAGE: spans}))
+    def _lose(self, state: Durable, spans: int) -> None:
+        logger.error("%s: %d accepted spans are missing from the spool (damaged or not synced)", self._name, spans)
+        state.counts.add(Counts(dropped={SPOOL_DAMAGE: spans}))
 
-    @property
-    def _counts(self) -> Counts:
-        return self._durable.now.counts
+    def _read(self) -> list[Durable]:
+        """Return the states in the file, the newest first."""
+        payloads = self._file.read()
+        try:
+            states = [msgspec.json.decode(payload, type=Durable) for payload in payloads]
+        except msgspec.MsgspecError:
+            states = []
+        if not states and not self._file.was_empty:
+            logger.error("%s: the ledger %s is damaged and starts from zero", self._name, self._file.path)
+        return states
 
     def _write(self) -> None:
-        temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(self._durable))
-        os.replace(temporary, self._path)  # noqa: PTH105  # Path.replace builds another Path for each batch
-
-
-def _read(path: Path) -> Durable | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Durable)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
-        logger.error("%s: the ledger can't be read and starts from zero: %s", path, error)  # noqa: TRY400
-        return None
+        """Write the state down; what the disk refuses is in the next write, and delivery goes on meanwhile."""
+        try:
+            self._file.write(msgspec.json.encode(self._durable))
+        except OSError as error:
+            if self._may_complain:
+                logger.error("%s: the ledger can't be written: %s", self._name, error)  # noqa: TRY400
+            self._may_complain = False
+        else:
+            self._may_complain = True

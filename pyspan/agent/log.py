@@ -11,13 +11,17 @@ import msgspec
 __all__ = ["configure_logging"]
 
 
+# uvicorn warns of every garbage request, which would let whoever sends them fill the log.
+_QUIET = {"asyncio": logging.WARNING, "aiokafka": logging.WARNING, "uvicorn": logging.ERROR}
+
+
 def configure_logging(level: str, style: str) -> None:
     """Send every record of that level and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("asyncio", "aiokafka", "uvicorn"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    for name, quietest in _QUIET.items():
+        logging.getLogger(name).setLevel(max(quietest, logging.getLevelName(level.upper())))
 
 
 class _Json(logging.Formatter):

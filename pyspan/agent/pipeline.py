@@ -152,7 +152,10 @@ class _LedgerSource:
 
     def ack(self, position: int) -> None:
         self._ledger.commit(position)
-        self._source.ack(position)
+        try:
+            self._source.ack(position)
+        except OSError as error:  # the spool knows it until the process ends, so that delivery goes on
+            self._stats.fail("spool", f"the acknowledgement can't be written: {error}")
         self._ledger.committed()
 
     def close(self) -> None:

@@ -104,7 +104,7 @@ def _say_what_remains(agent: Agent) -> None:
         pending = pipeline.ledger.entry().pending
         if pending:
             logger.warning("%s: %d spans stay in the spool and are sent after the restart", pipeline.name, pending)
-    logger.info("stopped after %.1f s", time.time() - agent.started_at)
+    logger.info("stopped after %.1f s", time.monotonic() - agent.started)
 
 
 def _raise_file_limit() -> None:

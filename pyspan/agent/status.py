@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["status"]
 
 
-def status(agent: Agent, now: float) -> dict[str, Any]:
+def status(agent: Agent) -> dict[str, Any]:
     """Describe the agent now; times are ISO 8601 in UTC, counts are spans unless their name says otherwise."""
     reasons = not_ready_reasons(agent)
     return {
         "version": VERSION,
         "started_at": _time(agent.started_at),
-        "uptime_seconds": round(max(0.0, now - agent.started_at), 3),
+        "uptime_seconds": round(time.monotonic() - agent.started, 3),
         "ready": not reasons,
         "reasons": reasons,
         "receivers": _receivers(agent),
@@ -42,7 +43,11 @@ def _receivers(agent: Agent) -> dict[str, dict[str, Any]]:
         name: {"address": address} for name, address in agent.bound.items() if name != "admin"
     }
     for count in receiver_counts(agent.receivers.stats()):
-        receivers.setdefault(count.receiver, {})[count.name] = count.value
+        receiver, (kind, _, reason) = receivers.setdefault(count.receiver, {}), count.name.partition(".")
+        if reason:
+            receiver.setdefault(kind, {})[reason] = count.value
+        else:
+            receiver[kind] = count.value
     return receivers
 
 

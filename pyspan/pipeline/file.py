@@ -59,8 +59,16 @@ class FileExporter:
     def _open(self) -> int:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+            _end_torn_line(self._file)
         return self._file
+
+
+def _end_torn_line(file: int) -> None:
+    """End the line that a killed process left unfinished: its batch comes again, and must not be glued to it."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        os.write(file, b"\n")
 
 
 def _write_all(file: int, line: bytes) -> None:

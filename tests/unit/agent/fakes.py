@@ -47,6 +47,10 @@ class FakeReader:
         self._spool = spool
         self._event = os.eventfd(0, os.EFD_NONBLOCK)
 
+    @property
+    def offset(self) -> int:
+        return self._cursor
+
     def signal(self) -> None:
         os.eventfd_write(self._event, 1)
 

@@ -54,7 +54,7 @@ def log() -> Log:
 
 
 def open_ledger(folder: Path, log: Log, reader: Reader) -> Ledger:
-    ledger = Ledger(folder / "otlp.json", reader, lambda: log.accepted)
+    ledger = Ledger(folder / "otlp.ledger", reader, lambda: log.accepted)
     ledger.start(crash_bound=8)
     return ledger
 
@@ -193,7 +193,7 @@ def test_a_clean_end_says_how_much_was_cut_off(tmp_path: Path, log: Log) -> None
 
 
 def test_a_ledger_file_that_is_garbage_starts_from_zero(tmp_path: Path, log: Log) -> None:
-    (tmp_path / "otlp.json").write_bytes(b"\x00" * 20)
+    (tmp_path / "otlp.ledger").write_bytes(b"\x01" * 8192)
     log.append(5)
     log.restart()
     entry = open_ledger(tmp_path, log, Reader(log, 0)).entry()

@@ -39,7 +39,7 @@ def spool() -> FakeSpool:
 def make_pipeline(spool: FakeSpool, folder: Path, dead_letters: FakeDeadLetters | None = None) -> Pipeline:
     config = load({"batch_wait": "1ms", "export": ["otlp=http://127.0.0.1:1"]}, {}, None).config
     reader = spool.reader("otlp")
-    ledger = Ledger(folder / "otlp.json", reader, lambda: spool.accepted)
+    ledger = Ledger(folder / "otlp.ledger", reader, lambda: spool.accepted)
     ledger.start(crash_bound=10)
     letters = dead_letters or DeadLetters(folder / "dead-letter", "otlp")
     return Pipeline(config.export[0], reader, ledger=ledger, dead_letters=letters, config=config)  # type: ignore[arg-type]

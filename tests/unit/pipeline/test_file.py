@@ -52,6 +52,15 @@ async def test_a_file_that_is_there_is_appended_to(tmp_path: Path) -> None:
     assert path.read_text() == "old\nnew\n"
 
 
+async def test_a_line_that_a_killed_process_left_unfinished_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    path.write_text('old\n{"torn":')
+    exporter = FileExporter(path)
+    await exporter.export(lines("new")[0])
+    await exporter.aclose()
+    assert path.read_text() == 'old\n{"torn":\nnew\n'
+
+
 async def test_a_line_cut_off_by_a_full_disk_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, write = tmp_path / "spans.json", os.write
     exporter = FileExporter(path)
