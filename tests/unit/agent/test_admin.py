@@ -71,7 +71,9 @@ async def test_a_full_spool_and_a_drain_make_it_not_ready(agent: Agent) -> None:
     assert (await get(agent, "/livez")).status_code == 200
 
 
-async def test_a_disk_that_refuses_makes_it_not_ready_for_a_while(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_refuses_makes_it_not_ready_for_a_while(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(agent.receivers, "stats", lambda: {"otlp_http.refused.disk": 1})
     reply = await get(agent, "/readyz")
     assert reply.json()["reasons"] == ["the disk refuses writes to the spool: senders are told to wait"]
