@@ -41,12 +41,12 @@ def integer(environ: Mapping[str, str], key: str, default: int) -> int:
 
 
 def milliseconds(environ: Mapping[str, str], key: str, default: float) -> float:
-    """Read a duration in milliseconds as seconds; 0 is allowed."""
+    """Read a positive duration in whole milliseconds as seconds."""
     found = first(environ, key)
     if found is None:
         return default
-    if not found[1].isdecimal():
-        raise problem(key, found[1], "give a whole number of milliseconds")
+    if not found[1].isdecimal() or int(found[1]) == 0:
+        raise problem(key, found[1], "give a whole number of milliseconds above 0")
     return int(found[1]) / 1000
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from pyspan.config import read_pem
 from pyspan.errors import ConfigurationError, PermanentError, PyspanError, RefusedError, RetryableError
 
 try:
@@ -52,11 +53,12 @@ class KafkaExporter:
     The producer is idempotent, connects on the first batch, and is made anew when the broker has fenced it off.
 
     Raises:
-        ConfigurationError: aiokafka or its compression library is not installed.
+        ConfigurationError: aiokafka or its compression library is not installed, or the certificate cannot be read.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
+        self._ssl = _ssl_context(settings)
         self._limit = settings.max_record_bytes
         self._producer: AIOKafkaProducer | None = None
         self._starting = anyio.Lock()
@@ -134,7 +136,7 @@ class KafkaExporter:
             return self._producer
 
     async def _start(self) -> AIOKafkaProducer:
-        producer = _producer(self._settings)
+        producer = _producer(self._settings, self._ssl)
         try:
             with anyio.fail_after(self._settings.delivery_timeout):
                 await producer.start()
@@ -165,7 +167,7 @@ class KafkaExporter:
         return f"Kafka topic {self._settings.topic} at {','.join(self._settings.brokers)}"
 
 
-def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
+def _producer(settings: KafkaSettings, context: ssl.SSLContext | None) -> AIOKafkaProducer:
     try:
         return AIOKafkaProducer(
             bootstrap_servers=list(settings.brokers),
@@ -178,7 +180,7 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             retry_backoff_ms=RETRY_BACKOFF_MS,
             security_protocol=settings.security_protocol,
-            ssl_context=_ssl_context(settings),
+            ssl_context=context,
             sasl_mechanism=settings.sasl_mechanism,
             sasl_plain_username=settings.username,
             sasl_plain_password=settings.password,
@@ -188,7 +190,10 @@ def _producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 
 def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
-    return ssl.create_default_context(cafile=settings.certificate) if "SSL" in settings.security_protocol else None
+    if "SSL" not in settings.security_protocol:
+        return None
+    pem = read_pem(settings.certificate, "PYSPAN_KAFKA_CERTIFICATE").decode("ascii") if settings.certificate else None
+    return ssl.create_default_context(cadata=pem)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["QueueSource"]
 
+# A delay of nothing would keep an idle worker busy; 100 looks a second cost it less than 1 % of a core.
+SHORTEST_DELAY = 0.01
+
 
 class QueueSource:
     """Gives full batches at once, and what else there is each `delay` seconds or when a flush asks for it.
@@ -25,9 +28,9 @@ class QueueSource:
 
     def __init__(self, queue: SpanQueue, delay: float, on_signal: Callable[[], None] = lambda: None) -> None:
         self._queue = queue
-        self._delay = delay
+        self._delay = max(delay, SHORTEST_DELAY)
         self._wakeup = Wakeup(queue, on_signal)
-        self._due = anyio.current_time() + delay
+        self._due = anyio.current_time() + self._delay
         self._taken = 0
         self._acked = 0
         self._asked = False

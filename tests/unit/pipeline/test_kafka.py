@@ -91,7 +91,7 @@ def exporter_over(
     monkeypatch: pytest.MonkeyPatch, *producers: FakeProducer, timeout: float = 10.0, max_record_bytes: int = 1_000_000
 ) -> KafkaExporter:
     made = iter(producers)
-    monkeypatch.setattr("pyspan.pipeline.kafka._producer", lambda _: next(made))
+    monkeypatch.setattr("pyspan.pipeline.kafka._producer", lambda *_: next(made))
     settings = KafkaSettings(("k:9092",), "spans", delivery_timeout=timeout, max_record_bytes=max_record_bytes)
     return KafkaExporter(settings)
 
@@ -237,6 +237,11 @@ async def test_closing_stops_the_producer(monkeypatch: pytest.MonkeyPatch) -> No
     await exporter.export(traces(1))
     await exporter.aclose()
     assert producer.stopped
+
+
+def test_a_missing_certificate_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"PYSPAN_KAFKA_CERTIFICATE='/nothere\.pem'"):
+        KafkaExporter(KafkaSettings(security_protocol="SSL", certificate="/nothere.pem"))
 
 
 def test_without_aiokafka_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
