@@ -101,7 +101,7 @@ class Fleet:
 
     def _agent_command(self) -> list[str]:
         command = [sys.executable, "-m", "pyspan.agent", "--otlp-http", f"127.0.0.1:{self.agent_port}"]
-        command += ["--otlp-grpc", "off", "--socket", "off", "--spool", str(self.directory / "spool")]
+        command += ["--otlp-grpc", "off", "--shutdown-timeout", "30s", "--spool", str(self.directory / "spool")]
         command += ["--admin", f"127.0.0.1:{self.admin_port}"]
         for export in self._exports():
             command += ["--export", export]

@@ -39,6 +39,7 @@ class Ledger(SpanProcessor):
 def open_from_environment() -> None:
     """Keep a ledger in the file that SHOP_LEDGER names."""
     provider = trace.get_tracer_provider()
-    path = os.environ.get("SHOP_LEDGER")
-    if path and hasattr(provider, "add_span_processor"):
+    if path := os.environ.get("SHOP_LEDGER"):
+        if not hasattr(provider, "add_span_processor"):
+            raise RuntimeError("nothing is traced here: start the service by opentelemetry-instrument")
         provider.add_span_processor(Ledger(Path(path)))

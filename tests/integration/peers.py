@@ -1,0 +1,32 @@
+"""A real peer for the length of a block; where its toolchain is missing the test is skipped with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+
+from tools.components import MissingToolchainError
+from tools.components.collector import Collector
+from tools.components.kafka import Kafka
+from tools.components.zipkin import Zipkin
+
+__all__ = ["TOPIC", "running"]
+
+TOPIC = "otlp_spans"
+Peer = TypeVar("Peer", Kafka, Collector, Zipkin)
+
+
+@contextmanager
+def running(peer: Peer) -> Iterator[Peer]:
+    """Start and, whatever happens, stop it."""
+    try:
+        peer.start()
+    except MissingToolchainError as error:
+        pytest.skip(str(error))
+    try:
+        yield peer
+    finally:
+        peer.stop()
