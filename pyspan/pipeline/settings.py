@@ -11,8 +11,11 @@ __all__ = ["WorkerSettings"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a background worker batches and repeats; `lanes` batches are on their way at a time."""
+    """How a background worker batches and repeats; `lanes` batches are on their way at a time.
+
+    Without `retry` a batch is given up after `batch.export_timeout` seconds.
+    """
 
     batch: BatchSettings = field(default_factory=BatchSettings)
-    retry: RetrySettings = field(default_factory=RetrySettings)
+    retry: RetrySettings | None = None
     lanes: int = 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from pyspan.config import RetrySettings
 from pyspan.pipeline.queue_source import QueueSource
 from pyspan.pipeline.request import unpatched
 from pyspan.pipeline.worker import Worker
@@ -62,7 +63,8 @@ class Shipping:
         exporter = self._make_exporter()
         on_running()
         self._source = QueueSource(self._queue, self._settings.batch.delay, self._read_mail)
-        worker = Worker(self._source, exporter, self._stats, lanes=self._settings.lanes, retry=self._settings.retry)
+        retry = self._settings.retry or RetrySettings(give_up_after=self._settings.batch.export_timeout)
+        worker = Worker(self._source, exporter, self._stats, lanes=self._settings.lanes, retry=retry)
         with anyio.CancelScope() as self._scope:
             self._read_mail()
             await worker.run()

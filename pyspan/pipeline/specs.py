@@ -24,6 +24,8 @@ WITHOUT_TARGET = ("otlp", "console")
 FORMS = "otlp=URL, otlp-grpc=HOST:PORT, kafka=HOST:PORT[,HOST:PORT]/TOPIC, file=PATH or console"
 # A comma also stands between the brokers of one Kafka target: only one before another kind ends a spec.
 BETWEEN = re.compile(r",\s*(?=(?:otlp-grpc|otlp|kafka|file)=|(?:otlp|console)\s*(?:,|$))")
+PROTOCOL = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+ABOUT_THE_ADDRESS = ("PROTOCOL", "ENDPOINT", "INSECURE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,6 @@ def _otlp(kind: str, target: str, environ: Mapping[str, str], key: str, place: s
         url = target if "://" in target else f"http://{target}"
         return OtlpSettings.from_env({**_shared(environ), PROTOCOL: "grpc"}, Endpoint(key, url, place=place))
     return OtlpSettings.from_env(_shared(environ), Endpoint(key, target, place=place))
-
-
-PROTOCOL = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
-ABOUT_THE_ADDRESS = ("PROTOCOL", "ENDPOINT", "INSECURE")
 
 
 def _shared(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pyspan.config import BatchSettings, RetrySettings
+from pyspan.config import BatchSettings
 from pyspan.errors import RetryableError
 from pyspan.pipeline.background import BackgroundWorker
 from pyspan.pipeline.settings import WorkerSettings
@@ -94,9 +94,9 @@ def test_a_flush_with_nothing_queued_starts_nothing(bench: Bench) -> None:
     assert len(worker_threads()) == before
 
 
-def test_a_flush_that_lost_spans_says_so(bench: Bench) -> None:
-    retry = RetrySettings(give_up_after=0.0)
-    worker = bench.worker(StuckExporter(), WorkerSettings(batch=NEVER_IDLE.batch, retry=retry))
+def test_a_batch_is_given_up_after_the_export_timeout_and_the_flush_says_so(bench: Bench) -> None:
+    batch = BatchSettings(delay=3600.0, export_timeout=0.05)
+    worker = bench.worker(StuckExporter(), WorkerSettings(batch=batch))
     bench.queue.put("a")
     assert worker.force_flush(10) is False
     assert worker.stats.dropped == {"gave_up": 1}
