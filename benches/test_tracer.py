@@ -26,16 +26,16 @@ API_PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggag
 @pytest.mark.parametrize(
     ("name", "workload", "count", "goal"),
     [
-        ("W1 empty current span", workloads.empty_span, 10_000, ">= 25x"),
-        ("start_span + end", workloads.start_and_end, 10_000, ""),
-        ("W2 server span with a child", workloads.server_span, 4_000, ">= 25x"),
-        ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 2_000, ""),
+        ("W1 empty current span", workloads.empty_span, 40_000, ">= 25x"),
+        ("start_span + end", workloads.start_and_end, 40_000, ""),
+        ("W2 server span with a child", workloads.server_span, 20_000, ">= 25x"),
+        ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000, ""),
     ],
 )
 def test_recorded_spans(benchmark, report, name, workload, count, goal):
     ours, peer = tracers.discarding()
     own = ours.flushed(workload(ours.tracer))
-    pair = run_in_turns(own, peer.flushed(workload(peer.tracer)), count=count, peer_count=count // 4)
+    pair = run_in_turns(own, peer.flushed(workload(peer.tracer)), count=count, peer_count=count // 10)
     report(name, pair, goal=goal)
     benchmark.pedantic(own, args=(count,), rounds=3)
 

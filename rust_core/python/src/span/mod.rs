@@ -11,11 +11,11 @@ use crate::api::{self, Api};
 use crate::cell::GilCell;
 use crate::tracer::Tracer;
 use crate::{current, encode};
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyMappingProxy, PyString, PyTuple};
-use pyo3::{PyTraverseError, ffi};
 use pyspan_core::clock::now_ns;
 use pyspan_core::otlp::wire::put_bytes;
 use pyspan_core::span::{Attributes, Header, Limits, StatusCode, field};
@@ -23,7 +23,7 @@ use state::{Pending, Phase};
 use std::cell::Ref;
 
 /// A span of this process; see `pyspan/_core.pyi`.
-#[pyclass(frozen, weakref, module = "pyspan.sdk.trace", freelist = 256)]
+#[pyclass(frozen, weakref, module = "pyspan.sdk.trace")]
 pub struct Span {
     tracer: Py<Tracer>,
     options: Options,
@@ -198,7 +198,6 @@ impl Span {
             if this.state.borrow(py).phase == Phase::Unstarted {
                 this.start_pending(slf)?;
             }
-            track(slf);
             let attached = current::attach(py, this.api(py), slf.as_any())?;
             let replaced = this.state.borrow_mut(py).attached.replace(attached);
             drop(replaced);
@@ -502,18 +501,6 @@ impl Span {
             self.set_status(py, error.bind(py), Some(&description))?;
         }
         Ok(())
-    }
-}
-
-/// Shows the span to the cycle collector before it comes to hold a token, which may lead back to it. Spans that PyO3 takes
-/// from its free list are not tracked by themselves.
-#[inline]
-fn track(span: &Bound<'_, Span>) {
-    // SAFETY: a live object of a collected type, tracked at most once.
-    unsafe {
-        if ffi::PyObject_GC_IsTracked(span.as_ptr()) == 0 {
-            ffi::PyObject_GC_Track(span.as_ptr().cast());
-        }
     }
 }
 
