@@ -29,7 +29,7 @@ class SpoolSource:
         self._max_bytes = max_bytes
         self._wait = wait
         self._wakeup = Wakeup(reader)
-        self._closing = False
+        self._closing = anyio.Event()
         self._out: deque[tuple[int, int]] = deque()  # positions and spans of what is on its way
         self._out_spans = 0
         reader.rewind()
@@ -45,7 +45,7 @@ class SpoolSource:
             read = self._reader.read(self._max_spans, self._max_bytes)
             if read is not None:
                 return self._give(Received(*read))
-            if self._closing:
+            if self._closing.is_set():
                 raise anyio.EndOfStream
             await self._wakeup.wait(float("inf"))
 
@@ -57,7 +57,7 @@ class SpoolSource:
 
     def close(self) -> None:
         """Read what is left, then end."""
-        self._closing = True
+        self._closing.set()
         self._wakeup.set()
 
     def release(self) -> None:
@@ -69,14 +69,15 @@ class SpoolSource:
         for _ in range(LOOKS_PER_WAIT):
             if not self._fills():
                 return
-            await anyio.sleep(self._wait / LOOKS_PER_WAIT)
+            with anyio.move_on_after(self._wait / LOOKS_PER_WAIT):
+                await self._closing.wait()
 
     def _fills(self) -> bool:
         """Tell whether there is something, but no full batch; the reader's lag includes what is on its way."""
         reader = self._reader
         spans = reader.lag_spans - self._out_spans
         unread_bytes = reader.lag_bytes - (reader.offset - reader.acked_offset)
-        return not self._closing and 0 < spans < self._max_spans and unread_bytes < self._max_bytes
+        return not self._closing.is_set() and 0 < spans < self._max_spans and unread_bytes < self._max_bytes
 
     def _give(self, received: Received) -> Received:
         spans = len(received.batch)
