@@ -19,6 +19,7 @@ from opentelemetry.trace import (
     TraceFlags,
     TraceState,
 )
+from opentelemetry.util.types import AttributeValue
 
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
@@ -33,7 +34,7 @@ from tools.components.kafka import Kafka
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
-VALUES = {
+VALUES: dict[str, AttributeValue] = {
     "string": "Grüße, 世界 🌍",
     "empty": "",
     "bool": True,
