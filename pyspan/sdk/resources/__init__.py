@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from opentelemetry.util.types import Attributes
 
 from pyspan.sdk.resources._aggregate import get_aggregated_resources
@@ -68,8 +70,10 @@ from pyspan.sdk.resources._names import (
     TELEMETRY_SDK_NAME,
     TELEMETRY_SDK_VERSION,
 )
-from pyspan.sdk.resources._process import OsResourceDetector, ProcessResourceDetector, _HostResourceDetector
 from pyspan.sdk.resources._resource import Resource
+
+if TYPE_CHECKING:
+    from pyspan.sdk.resources._process import OsResourceDetector, ProcessResourceDetector, _HostResourceDetector
 
 __all__ = [
     "CLOUD_ACCOUNT_ID",
@@ -141,3 +145,12 @@ __all__ = [
     "_HostResourceDetector",
     "get_aggregated_resources",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the detectors that only their name switches on when somebody asks for them."""
+    if name in ("OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector"):
+        from pyspan.sdk.resources import _process
+
+        return getattr(_process, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pyspan.sdk._environment import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
-from pyspan.sdk.resources._process import OsResourceDetector, ProcessResourceDetector, _HostResourceDetector
 from pyspan.sdk.resources._resource import EMPTY, Resource
 
 if TYPE_CHECKING:
@@ -23,13 +22,11 @@ __all__ = ["configured_detectors", "get_aggregated_resources", "process_dependen
 logger = logging.getLogger(__name__)
 
 GROUP = "opentelemetry_resource_detector"
-OWN: dict[str, type[ResourceDetector]] = {
+ALWAYS: dict[str, type[ResourceDetector]] = {
     "service_instance": ServiceInstanceIdResourceDetector,
     "otel": OTELResourceDetector,
-    "process": ProcessResourceDetector,
-    "os": OsResourceDetector,
-    "host": _HostResourceDetector,
 }
+ON_DEMAND = {"process": "ProcessResourceDetector", "os": "OsResourceDetector", "host": "_HostResourceDetector"}
 
 
 def configured_detectors() -> list[ResourceDetector]:
@@ -85,7 +82,7 @@ class _Detection:
         self._thread = threading.Thread(target=self._detect, name="pyspan-detector", daemon=True)
         self._error: Exception | None = None
         self.result: Resource = EMPTY
-        self.is_own = type(detector) in OWN.values()
+        self.is_own = type(detector).__module__.startswith("pyspan.")
 
     def here(self) -> _Detection:
         self._detect()
@@ -120,17 +117,26 @@ def _expand(names: list[str]) -> list[str]:
         return names
     from importlib.metadata import entry_points
 
-    registered = {entry.name for entry in entry_points(group=GROUP)} | set(OWN)
+    registered = {entry.name for entry in entry_points(group=GROUP)} | set(ALWAYS) | set(ON_DEMAND)
     place = names.index("*")
     return [*names[:place], *sorted(registered - set(names)), *names[place + 1 :]]
 
 
 def _load(name: str) -> ResourceDetector | None:
     try:
-        return OWN[name]() if name in OWN else _load_foreign(name)
+        if name in ON_DEMAND:
+            return _load_own(name)
+        return ALWAYS[name]() if name in ALWAYS else _load_foreign(name)
     except Exception:  # anybody's code
         logger.exception("Failed to load resource detector '%s', skipping", name)
         return None
+
+
+def _load_own(name: str) -> ResourceDetector:
+    from pyspan.sdk.resources import _process
+
+    detector: ResourceDetector = getattr(_process, ON_DEMAND[name])()
+    return detector
 
 
 def _load_foreign(name: str) -> ResourceDetector:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
 import sys
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from opentelemetry.attributes import BoundedAttributes
@@ -68,6 +67,8 @@ class Resource:
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return attributes and schema as a JSON object; bytes are written in hex."""
+        import json
+
         fields = {"attributes": dict(self.attributes), "schema_url": self._schema_url}
         return json.dumps(fields, indent=indent, default=_as_text)
 
@@ -77,8 +78,7 @@ class Resource:
         return self._attributes == other._attributes and self._schema_url == other._schema_url
 
     def __hash__(self) -> int:
-        attributes = json.dumps(dict(self._attributes), sort_keys=True, default=_as_text)
-        return hash((attributes, self._schema_url))
+        return hash((frozenset(self._attributes), self._schema_url))
 
 
 def _as_text(value: object) -> str:
@@ -86,7 +86,8 @@ def _as_text(value: object) -> str:
 
 
 def _unknown_service() -> str:
-    return f"unknown_service:{PurePath(sys.executable).name}" if sys.executable else "unknown_service"
+    name = sys.executable.rpartition(os.sep)[2] if sys.executable else ""
+    return f"unknown_service:{name}" if name else "unknown_service"
 
 
 EMPTY = Resource({})

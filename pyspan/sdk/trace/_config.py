@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
@@ -16,8 +16,9 @@ __all__ = [
 ]
 
 
-@dataclass
-class _TracerConfig:
+class _TracerConfig(NamedTuple):
+    """What holds for one tracer."""
+
     is_enabled: bool
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -23,6 +22,8 @@ __all__ = ["format_attributes", "format_context", "format_events", "format_links
 
 def to_json(span: ReadableSpan, indent: int | None = 4) -> str:
     """Return a span as a JSON object with hexadecimal ids and ISO times."""
+    import json
+
     fields = {
         "name": span.name,
         "context": format_context(span.context) if span.context else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import random
 
 __all__ = ["IdGenerator", "RandomIdGenerator"]
 
@@ -28,10 +27,16 @@ class RandomIdGenerator(IdGenerator):
     """Random ids; a provider given this very class makes them natively, seeded anew after fork."""
 
     def generate_span_id(self) -> int:
-        return random.getrandbits(64) or self.generate_span_id()
+        return _random(64) or self.generate_span_id()
 
     def generate_trace_id(self) -> int:
-        return random.getrandbits(128) or self.generate_trace_id()
+        return _random(128) or self.generate_trace_id()
 
     def is_trace_id_random(self) -> bool:
         return True
+
+
+def _random(bits: int) -> int:
+    from random import getrandbits  # ids are no secrets; imported late for the sake of `import pyspan.sdk.trace`
+
+    return getrandbits(bits)

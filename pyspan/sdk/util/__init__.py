@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timezone
 from typing import Any, TypeVar, overload
 
 __all__ = ["BoundedList", "ns_to_iso_str"]
@@ -15,6 +14,8 @@ T = TypeVar("T")
 
 def ns_to_iso_str(nanoseconds: int) -> str:
     """Format nanoseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
+    from datetime import datetime, timezone
+
     moment = datetime.fromtimestamp(nanoseconds / 1e9, tz=timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,8 @@ class InstrumentationScope:
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return the scope as a JSON object."""
+        import json
+
         fields = {
             "name": self._name,
             "version": self._version,

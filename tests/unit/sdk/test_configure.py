@@ -1,0 +1,219 @@
+"""`pyspan.configure()`: arguments over environment, one provider at a time, errors that say what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry import baggage, propagate, trace
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace import SpanContext, TraceFlags
+
+import pyspan
+from pyspan.errors import ConfigurationError
+from pyspan.propagation import TraceContextTextMapPropagator, W3CBaggagePropagator
+from pyspan.sdk.resources import Resource
+from pyspan.sdk.trace import TracerProvider
+from pyspan.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    KafkaSpanExporter,
+    OTLPSpanExporter,
+    SimpleSpanProcessor,
+)
+from pyspan.sdk.trace.export._named import NamedSpanExporter
+from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pyspan.sdk.trace.sampling import ALWAYS_OFF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the API's globals as they were."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", propagate.get_global_textmap())
+    for name in ("OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", type(trace._TRACER_PROVIDER_SET_ONCE)())
+    yield
+    pyspan.shutdown()
+
+
+def exporters(provider: TracerProvider) -> list[Any]:
+    processors = provider._active_span_processor._span_processors
+    return [processor.span_exporter for processor in processors if isinstance(processor, BatchSpanProcessor)]
+
+
+def test_the_provider_becomes_the_global_one() -> None:
+    provider = pyspan.configure("shop", exporter="none")
+    assert trace.get_tracer_provider() is provider
+    assert provider.resource.attributes["service.name"] == "shop"
+
+
+def test_the_service_name_comes_from_the_environment_where_it_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "from environment")
+    assert pyspan.configure(exporter="none").resource.attributes["service.name"] == "from environment"
+
+
+def test_a_resource_may_be_a_mapping_or_a_resource() -> None:
+    assert pyspan.configure(exporter="none", resource={"team": "a"}).resource.attributes["team"] == "a"
+    pyspan.shutdown()
+    given = pyspan.configure("shop", exporter="none", resource=Resource({"team": "b"}))
+    assert dict(given.resource.attributes) == {"team": "b", "service.name": "shop"}
+
+
+def test_otlp_is_the_exporter_by_default() -> None:
+    (exporter,) = exporters(pyspan.configure())
+    assert type(exporter) is OTLPSpanExporter
+    assert exporter._settings.endpoint == "http://localhost:4318/v1/traces"
+
+
+def test_an_endpoint_is_where_otlp_goes() -> None:
+    (exporter,) = exporters(pyspan.configure(endpoint="http://collector:4317"))
+    assert (exporter._settings.endpoint, exporter._settings.protocol) == ("http://collector:4317", "grpc")
+
+
+@pytest.mark.parametrize(
+    ("listed", "kinds"),
+    [
+        ("none", []),
+        ("otlp,console", [OTLPSpanExporter, ConsoleSpanExporter]),
+        ("otlp_proto_grpc", [OTLPSpanExporter]),
+        ("kafka", [KafkaSpanExporter]),
+        ("kafka=a:9092,b:9092/spans, otlp=http://h:4318", [NamedSpanExporter, NamedSpanExporter]),
+        (" otlp , none ", [OTLPSpanExporter]),
+    ],
+)
+def test_the_environment_lists_exporters(listed: str, kinds: list[type], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", listed)
+    assert [type(exporter) for exporter in exporters(pyspan.configure())] == kinds
+
+
+def test_exporters_may_be_objects_and_names_together() -> None:
+    memory = InMemorySpanExporter()
+    provider = pyspan.configure(exporter=[memory, "console"])
+    assert [type(exporter) for exporter in exporters(provider)] == [InMemorySpanExporter, ConsoleSpanExporter]
+
+
+def test_an_exporter_that_a_package_registers_is_found_by_its_name() -> None:
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter as Theirs
+
+    (exporter,) = exporters(pyspan.configure(exporter="CONSOLE"))
+    assert not isinstance(exporter, Theirs)
+    pyspan.shutdown()
+    with pytest.raises(ConfigurationError, match=r"no exporter is called 'zipkin'.*OTEL_TRACES_EXPORTER"):
+        pyspan.configure(exporter="zipkin")
+
+
+def test_spans_go_through_processors_and_exporters() -> None:
+    first, second = InMemorySpanExporter(), InMemorySpanExporter()
+    pyspan.configure(exporter=second, processors=[SimpleSpanProcessor(first)])
+    trace.get_tracer("x").start_span("x").end()
+    assert len(first.get_finished_spans()) == 1
+    assert pyspan.force_flush() is True
+    assert len(second.get_finished_spans()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sampler", "description"),
+    [(0.25, "TraceIdRatioBased{0.25}"), (1, "TraceIdRatioBased{1.0}"), (ALWAYS_OFF, "AlwaysOffSampler")],
+)
+def test_a_sampler_may_be_a_share(sampler: Any, description: str) -> None:
+    assert description in pyspan.configure(exporter="none", sampler=sampler).sampler.get_description()
+
+
+def test_the_environment_chooses_the_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    assert pyspan.configure(exporter="none").sampler.get_description() == "AlwaysOffSampler"
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"sampler": 1.5}, "sampler=1.5 .* from 0 to 1"),
+        ({"exporter": "console", "endpoint": "http://h"}, "endpoint='http://h' is for the exporter otlp"),
+        ({"endpoint": "collector"}, "endpoint='collector'"),
+        ({"exporter": "kafka=nowhere"}, "kafka=nowhere|nowhere"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_leaves_nothing_behind(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        pyspan.configure(**settings)
+    assert not isinstance(trace._TRACER_PROVIDER, TracerProvider)
+    pyspan.configure(exporter="none")
+
+
+def test_a_second_configure_is_refused_until_shutdown() -> None:
+    first = pyspan.configure(exporter="none")
+    with pytest.raises(ConfigurationError, match=r"pyspan\.shutdown\(\)"):
+        pyspan.configure(exporter="none")
+    assert trace.get_tracer_provider() is first
+    pyspan.shutdown()
+    second = pyspan.configure(exporter="none")
+    assert trace.get_tracer_provider() is second
+    assert second is not first
+
+
+def test_a_provider_of_another_sdk_is_not_replaced() -> None:
+    from opentelemetry.sdk.trace import TracerProvider as Theirs
+
+    trace.set_tracer_provider(Theirs(shutdown_on_exit=False))
+    with pytest.raises(ConfigurationError, match=r"opentelemetry\.sdk\.trace\.TracerProvider already"):
+        pyspan.configure(exporter="none")
+
+
+def test_without_configure_there_is_nothing_to_flush() -> None:
+    assert pyspan.force_flush() is True
+    pyspan.shutdown()
+
+
+def test_the_w3c_propagators_become_native_and_others_stay() -> None:
+    class Own(TraceContextTextMapPropagator):
+        pass
+
+    from opentelemetry.baggage.propagation import W3CBaggagePropagator as StockBaggage
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator as StockTraceContext
+
+    own = Own()
+    propagate.set_global_textmap(CompositePropagator([StockBaggage(), own, StockTraceContext()]))
+    pyspan.configure(exporter="none")
+    current = propagate.get_global_textmap()
+    assert isinstance(current, CompositePropagator)
+    baggage_first, kept, trace_context = current._propagators
+    assert type(baggage_first) is W3CBaggagePropagator
+    assert kept is own
+    assert type(trace_context) is TraceContextTextMapPropagator
+
+
+def test_context_and_baggage_travel() -> None:
+    pyspan.configure(exporter="none")
+    carrier: dict[str, str] = {}
+    with trace.get_tracer("x").start_as_current_span("x") as span:
+        propagate.inject(carrier, baggage.set_baggage("user", "Amélie & co"))
+        sent = span.get_span_context()
+    context = propagate.extract(carrier)
+    received = trace.get_current_span(context).get_span_context()
+    assert (received.trace_id, received.span_id, received.is_remote) == (sent.trace_id, sent.span_id, True)
+    assert received.trace_flags == TraceFlags(3)
+    assert baggage.get_baggage("user", context) == "Amélie & co"
+    assert isinstance(received, SpanContext)
+
+
+def test_stats_count_what_became_of_the_spans() -> None:
+    before = pyspan.stats()
+    pyspan.configure(exporter=InMemorySpanExporter())
+    tracer = trace.get_tracer("x")
+    tracer.start_span("a").end()
+    going_on = tracer.start_span("b")
+    pyspan.force_flush()
+    now = pyspan.stats()
+    changed = {name: now[name] - before[name] for name in ("started", "ended", "live", "exported", "dropped")}
+    assert changed == {"started": 2, "ended": 1, "live": 1, "exported": 1, "dropped": 0}
+    assert ("InMemorySpanExporter", 1) in [(report["exporter"], report["exported"]) for report in now["exporters"]]
+    going_on.end()
+
+
+def test_the_version_is_known() -> None:
+    assert pyspan.__version__.count(".") == 2

@@ -1,0 +1,249 @@
+"""The batch processor with an exporter of the user's: when it exports, what it drops, how it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+
+from pyspan.sdk.trace import TracerProvider
+from pyspan.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pyspan.sdk.trace.sampling import ALWAYS_OFF, Decision, StaticSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspan.sdk.trace import ReadableSpan
+
+LONG = 60_000.0
+
+
+class Gate(SpanExporter):
+    """Exports only while it is open, and notes what it was given."""
+
+    def __init__(self, result: SpanExportResult = SpanExportResult.SUCCESS) -> None:
+        self.batches: list[list[str]] = []
+        self.entered = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.result = result
+        self.suppressed: list[object] = []
+        self.down = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.entered.release()
+        self.suppressed.append(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+        assert self.open.wait(10)
+        self.batches.append([span.name for span in spans])
+        return self.result
+
+    def shutdown(self) -> None:
+        self.down = True
+
+
+def make(exporter: SpanExporter, **settings: Any) -> tuple[BatchSpanProcessor, Any, TracerProvider]:
+    processor = BatchSpanProcessor(exporter, **{"schedule_delay_millis": LONG, **settings})
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return processor, provider.get_tracer("x"), provider
+
+
+def end(tracer: Any, *names: str) -> None:
+    for name in names:
+        tracer.start_span(name).end()
+
+
+def test_a_full_batch_is_exported_at_once() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate, max_export_batch_size=2)
+    end(tracer, "a", "b", "c")
+    assert gate.entered.acquire(timeout=5)
+    processor.force_flush()
+    assert gate.batches == [["a", "b"], ["c"]]
+    processor.shutdown()
+
+
+def test_a_batch_that_is_not_full_is_exported_after_the_delay() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate, schedule_delay_millis=20)
+    end(tracer, "a")
+    assert gate.entered.acquire(timeout=5)
+    processor.shutdown()
+    assert gate.batches == [["a"]]
+
+
+def test_a_flush_exports_all_there_is_in_batches() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate, max_export_batch_size=3)
+    end(tracer, *"abcdefg")
+    assert processor.force_flush(5000) is True
+    assert [name for batch in gate.batches for name in batch] == list("abcdefg")
+    assert max(map(len, gate.batches)) == 3
+    processor.shutdown()
+
+
+def test_a_flush_keeps_its_timeout() -> None:
+    gate = Gate()
+    processor, tracer, _ = make(gate)
+    end(tracer, "a")
+    begun = time.monotonic()
+    assert processor.force_flush(50) is False
+    assert time.monotonic() - begun < 2
+    gate.open.set()
+    assert processor.force_flush(5000) is True
+    processor.shutdown()
+
+
+def test_a_flush_of_nothing_is_done_at_once() -> None:
+    processor, _, _ = make(Gate())
+    assert processor.force_flush(1000) is True
+    processor.shutdown()
+
+
+def test_a_full_queue_drops_what_comes_counts_it_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate()
+    processor, tracer, _ = make(gate, max_queue_size=2, max_export_batch_size=1)
+    end(tracer, "a")
+    assert gate.entered.acquire(timeout=5)  # "a" has left the queue
+    end(tracer, "b", "c", "d", "e")
+    gate.open.set()
+    processor.shutdown()
+    assert [name for batch in gate.batches for name in batch] == ["a", "b", "c"]
+    stats = processor._stats()
+    assert (stats["accepted"], stats["exported"], stats["dropped_queue_full"]) == (3, 3, 2)
+    assert caplog.text.count("dropped_queue_full") == 1
+
+
+def test_shutdown_exports_the_rest_and_shuts_the_exporter_down() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate)
+    end(tracer, "a", "b")
+    processor.shutdown()
+    processor.shutdown()
+    assert gate.batches == [["a", "b"]]
+    assert gate.down
+
+
+def test_shutdown_ends_at_its_deadline_and_counts_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate()
+    processor, tracer, _ = make(gate, max_export_batch_size=1)
+    end(tracer, "a", "b", "c")
+    begun = time.monotonic()
+    processor.shutdown(timeout_millis=50)
+    assert time.monotonic() - begun < 2
+    assert processor._stats()["dropped_at_shutdown"] == 3
+    assert "3 spans dropped" in caplog.text
+    gate.open.set()
+
+
+def test_after_shutdown_spans_are_dropped_and_counted() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate)
+    processor.shutdown()
+    end(tracer, "late")
+    assert processor.force_flush() is False
+    assert processor._stats()["dropped_after_shutdown"] == 1
+    assert gate.batches == []
+
+
+def test_exports_run_with_instrumentation_suppressed() -> None:
+    gate = Gate()
+    gate.open.set()
+    processor, tracer, _ = make(gate)
+    end(tracer, "a")
+    processor.shutdown()
+    assert gate.suppressed == [True]
+
+
+def test_an_exporter_that_raises_or_fails_is_counted_and_called_again(caplog: pytest.LogCaptureFixture) -> None:
+    class Raising(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            raise OSError("no route")
+
+    for exporter in (Raising(), Gate(SpanExportResult.FAILURE)):
+        getattr(exporter, "open", threading.Event()).set()
+        processor, tracer, _ = make(exporter)
+        for name in "ab":
+            end(tracer, name)
+            processor.force_flush()
+        assert processor._stats()["failed"] == 2
+        processor.shutdown()
+    assert caplog.text.count("Exception while exporting") == 2
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, StaticSampler(Decision.RECORD_ONLY)], ids=["dropped", "recorded only"])
+def test_only_sampled_spans_are_exported(sampler: Any) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler, shutdown_on_exit=False)
+    processor = BatchSpanProcessor(exporter)
+    provider.add_span_processor(processor)
+    end(provider.get_tracer("x"), "a")
+    processor.shutdown()
+    assert exporter.get_finished_spans() == ()
+
+
+def test_many_threads_lose_nothing() -> None:
+    exporter = InMemorySpanExporter()
+    processor, tracer, _ = make(exporter, max_export_batch_size=64, schedule_delay_millis=1)
+    threads = [threading.Thread(target=end, args=(tracer, *map(str, range(500)))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    processor.shutdown()
+    assert len(exporter.get_finished_spans()) == 4000
+    assert processor._stats()["exported"] == 4000
+
+
+def test_a_subclass_with_its_own_hook_filters() -> None:
+    class Filter(BatchSpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            if span.name != "health":
+                super().on_end(span)
+
+    exporter = InMemorySpanExporter()
+    processor = Filter(exporter)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    end(provider.get_tracer("x"), "a", "health", "b")
+    processor.shutdown()
+    assert [span.name for span in exporter.get_finished_spans()] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"max_queue_size": 0}, "max_queue_size must be a positive integer"),
+        ({"schedule_delay_millis": -1}, "schedule_delay_millis must be positive"),
+        ({"max_export_batch_size": 0}, "max_export_batch_size must be a positive integer"),
+        ({"max_queue_size": 10, "max_export_batch_size": 11}, "less than or equal to max_queue_size"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        BatchSpanProcessor(InMemorySpanExporter(), **settings)
+
+
+def test_the_environment_sets_queue_and_batch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "500")
+    monkeypatch.setenv("OTEL_BSP_EXPORT_TIMEOUT", "soon")
+    settings = BatchSpanProcessor(InMemorySpanExporter())._shipment._settings  # type: ignore[union-attr]
+    assert (settings.queue_spans, settings.batch_spans, settings.delay, settings.export_timeout) == (100, 10, 0.5, 30.0)
+    assert "OTEL_BSP_EXPORT_TIMEOUT" in caplog.text
+
+
+def test_the_exporter_can_be_reached() -> None:
+    exporter = InMemorySpanExporter()
+    assert BatchSpanProcessor(exporter).span_exporter is exporter

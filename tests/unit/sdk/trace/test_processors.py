@@ -1,0 +1,112 @@
+"""The processors that call others: one by one, and at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from pyspan.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
+from pyspan.sdk.trace.export import SimpleSpanProcessor
+from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+MULTI = [SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor]
+
+
+@pytest.mark.parametrize("kind", MULTI)
+def test_every_call_reaches_every_processor(kind: Any) -> None:
+    multi, span, context = kind(), Mock(), Mock()
+    processors = [Mock(spec=SpanProcessor) for _ in range(3)]
+    for processor in processors:
+        multi.add_span_processor(processor)
+    multi.on_start(span, parent_context=context)
+    multi._on_ending(span)
+    multi.on_end(span)
+    assert multi.force_flush(1000) is True
+    multi.shutdown()
+    for processor in processors:
+        processor.on_start.assert_called_once_with(span, parent_context=context)
+        processor._on_ending.assert_called_once_with(span)
+        processor.on_end.assert_called_once_with(span)
+        processor.shutdown.assert_called_once_with()
+
+
+@pytest.mark.parametrize("kind", MULTI)
+def test_one_flush_that_fails_fails_all_and_stops_none(kind: Any) -> None:
+    multi = kind()
+    processors = [Mock(spec=SpanProcessor) for _ in range(3)]
+    processors[0].force_flush.return_value = False
+    for processor in processors:
+        multi.add_span_processor(processor)
+    assert multi.force_flush(1000) is False
+    assert all(processor.force_flush.called for processor in processors)
+
+
+def test_the_time_for_a_flush_is_shared_one_after_the_other() -> None:
+    multi = SynchronousMultiSpanProcessor()
+    slow, left_out = Mock(spec=SpanProcessor), Mock(spec=SpanProcessor)
+    slow.force_flush.side_effect = lambda timeout: time.sleep(0.05)
+    for processor in (slow, left_out):
+        multi.add_span_processor(processor)
+    assert multi.force_flush(20) is False
+    left_out.force_flush.assert_not_called()
+
+
+def test_the_time_for_a_flush_holds_for_all_at_once() -> None:
+    multi, release = ConcurrentMultiSpanProcessor(2), threading.Event()
+    slow = Mock(spec=SpanProcessor)
+    slow.force_flush.side_effect = lambda timeout: release.wait(5)
+    multi.add_span_processor(slow)
+    begun = time.monotonic()
+    assert multi.force_flush(50) is False
+    assert time.monotonic() - begun < 2
+    release.set()
+
+
+def test_shutdown_gives_the_time_that_is_left_to_those_that_take_it() -> None:
+    given: list[float] = []
+
+    class Timed(SpanProcessor):
+        def shutdown(self, timeout_millis: float = 30_000) -> None:
+            given.append(timeout_millis)
+            time.sleep(0.02)
+
+    multi = SynchronousMultiSpanProcessor()
+    for _ in range(2):
+        multi.add_span_processor(Timed())
+    multi.shutdown(100)
+    assert 90 < given[0] <= 100
+    assert given[1] <= 80
+
+
+def test_an_error_in_a_thread_comes_out() -> None:
+    multi = ConcurrentMultiSpanProcessor()
+    failing = Mock(spec=SpanProcessor)
+    failing.on_end.side_effect = ValueError("boom")
+    multi.add_span_processor(failing)
+    with pytest.raises(ValueError, match="boom"):
+        multi.on_end(Mock())
+
+
+def test_a_provider_works_with_the_one_that_calls_at_once() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False, active_span_processor=ConcurrentMultiSpanProcessor())
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.get_tracer("x").start_span("x").end()
+    assert [span.name for span in exporter.get_finished_spans()] == ["x"]
+
+
+def test_a_processor_does_nothing_by_default() -> None:
+    processor = SpanProcessor()
+    processor.on_start(Mock())
+    processor.on_end(Mock())
+    processor.shutdown()
+    assert processor.force_flush() is True
