@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from pyspan._core import VERSION
 from pyspan.agent.health import not_ready_reasons, pipeline_state
 from pyspan.agent.receiver_counts import receiver_counts
+from pyspan.agent.watch import DAMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ _RECEIVER_COUNTERS = {
     "accepted_spans": "Spans written to the spool and acknowledged.",
     "accepted_bytes": "Bytes of request bodies that were accepted.",
 }
-_DAMAGE = ("torn_records", "skipped_records", "skipped_bytes", "skipped_spans", "damaged_segments", "sync_errors")
 _LEDGER_COUNTERS = {
     "accepted": "Spans that entered the ledger of this exporter.",
     "exported": "Spans that the receiver took and kept.",
@@ -81,7 +81,7 @@ class _AgentCollector(Collector):
             "pyspan_agent_spool_max_bytes", "Bytes at which senders wait.", self._agent.config.spool_max_bytes
         )
         yield GaugeMetricFamily("pyspan_agent_spool_segments", "Segment files of the spool.", stats["segments"])
-        for name in _DAMAGE:
+        for name in DAMAGE:
             yield CounterMetricFamily(f"pyspan_agent_spool_{name}", f"Damage: {name.replace('_', ' ')}.", stats[name])
 
     def _ledgers(self) -> Iterator[Metric]:

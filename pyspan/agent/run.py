@@ -16,6 +16,7 @@ import anyio.to_thread
 from pyspan.agent.assemble import open_agent
 from pyspan.agent.log import configure_logging
 from pyspan.agent.report import start_text
+from pyspan.agent.watch import Watch
 
 if TYPE_CHECKING:
     import socket
@@ -49,6 +50,7 @@ async def _run(config: AgentConfig) -> None:
         async with anyio.create_task_group() as tasks:
             shipped = anyio.Event()
             tasks.start_soon(_ship, agent, shipped)
+            tasks.start_soon(Watch(agent).run)
             if listener is not None:
                 tasks.start_soon(_serve_admin, agent, listener)
             await anext(signals)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import secrets
+import socket
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -97,6 +98,13 @@ def test_what_is_no_otlp_is_refused(body: bytes, headers: dict[str, str], expect
 def test_a_body_above_the_limit_is_refused(agent: AgentProcess) -> None:
     status, _ = post(agent, bytes(17 << 20), {"content-type": "application/x-protobuf"})
     assert status == 413
+
+
+def test_idle_connections_to_the_admin_port_do_not_hide_its_health(agent: AgentProcess) -> None:
+    idle = [socket.create_connection(("127.0.0.1", agent.admin_port)) for _ in range(300)]
+    assert agent.get("/livez")[0] == 200
+    for connection in idle:
+        connection.close()
 
 
 def test_garbage_on_every_port_leaves_the_agent_alive(agent: AgentProcess, sink: OtlpSink) -> None:

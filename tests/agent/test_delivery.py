@@ -86,6 +86,11 @@ def test_agents_chain_over_grpc(make_agent: Callable[..., AgentProcess], sink: O
     wait_until(lambda: ledger(first)["exported"] == 50)
 
 
+def test_an_idle_agent_takes_little_memory(agent: AgentProcess) -> None:
+    agent.get("/metrics")
+    assert agent.rss_bytes() < 60 << 20
+
+
 def test_an_empty_request_is_accepted_and_stores_nothing(agent: AgentProcess) -> None:
     assert agent.post(b"") == 200
     assert ledger(agent)["accepted"] == 0

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pyspan._core import Batch
-from pyspan.agent.metrics import _DAMAGE
+from pyspan.agent.watch import DAMAGE
 
 if TYPE_CHECKING:
     from pyspan.errors import PermanentError
@@ -34,7 +34,7 @@ class FakeSpool:
         return self.readers[-1]
 
     def stats(self) -> dict[str, int]:
-        damage = dict.fromkeys(_DAMAGE, 0)
+        damage = dict.fromkeys(DAMAGE, 0)
         return {"accepted_spans": self.accepted, "bytes": self.bytes, "segments": 1, **damage}
 
 

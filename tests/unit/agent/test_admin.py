@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pyspan.agent.admin import make_app
+from pyspan.agent.config import SETTINGS
 from pyspan.agent.ledger import Counts
+from pyspan.agent.metrics import make_registry
 from pyspan.agent.state import Agent
+from pyspan.agent.watch import Watch
 from tests.support.otlp_messages import make_request
 from tests.unit.agent.fakes import FakeReceivers, FakeSpool
 from tests.unit.agent.test_pipeline import make_pipeline
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.anyio
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "agent.md"
 
 
 @pytest.fixture
@@ -121,6 +124,27 @@ async def test_metrics_are_valid_and_say_the_same(agent: Agent) -> None:
     assert samples["pyspan_agent_exporter_exported_spans_total", "otlp-127.0.0.1-1"] == 7
     assert samples["pyspan_agent_exporter_dead_lettered_spans_total", "otlp-127.0.0.1-1"] == 2
     assert samples["process_start_time_seconds",] > 0
+
+
+def test_the_reference_names_every_key_path_and_metric(agent: Agent) -> None:
+    text = REFERENCE.read_text()
+    assert [setting.key for setting in SETTINGS if f"`{setting.key}`" not in text] == []
+    families = {family.name for family in make_registry(agent).collect() if family.name.startswith("pyspan_agent_")}
+    documented = set(re.findall(r"[a-z_]+", expand_braces(text)))
+    assert {name.removeprefix("pyspan_agent_") for name in families} <= {n.removesuffix("_total") for n in documented}
+
+
+def expand_braces(text: str) -> str:
+    """Write `a_{b,c}_d` as `a_b_d a_c_d`."""
+    found = re.compile(r"([a-z_]*)\{([a-z_,]+)\}([a-z_]*)")
+    return found.sub(lambda match: " ".join(match[1] + part + match[3] for part in match[2].split(",")), text)
+
+
+async def test_what_is_refused_at_the_door_is_logged_once(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch(agent)
+    watch.look()
+    watch.look()
+    assert [record.message for record in caplog.records] == ["requests refused by otlp_http (malformed): 2"]
 
 
 async def test_an_unknown_path_is_404(agent: Agent) -> None:
