@@ -10,7 +10,7 @@ from pyspan._core import Receivers, Spool
 from pyspan.agent.dead_letters import DeadLetters
 from pyspan.agent.ledger import Ledger
 from pyspan.agent.listen import StartError, bind
-from pyspan.agent.pipeline import Pipeline
+from pyspan.agent.pipeline import Pipeline, window
 from pyspan.agent.state import Agent
 from pyspan.errors import ConfigurationError
 
@@ -81,7 +81,7 @@ def _open_pipeline(export: Export, spool: Spool, config: AgentConfig) -> Pipelin
     reader = spool.reader(export.name)
     dead_letters = DeadLetters(config.spool / "dead-letter", export.name)
     ledger = Ledger(_ledger_file(config, export.name), reader, lambda: spool.stats()["accepted_spans"])
-    ledger.start(crash_bound=config.in_flight * config.batch_spans)
+    ledger.start(crash_bound=window(config) * config.batch_spans)
     return Pipeline(export, reader, ledger=ledger, dead_letters=dead_letters, config=config)
 
 

@@ -172,6 +172,11 @@ class Ledger:
         self._file.close()
 
     @property
+    def open_batches(self) -> int:
+        """Batches that were received and are not acknowledged."""
+        return len(self._open)
+
+    @property
     def under_way(self) -> int:
         """Spans of the batches that were received and are not acknowledged."""
         return sum(batch.spans for batch in self._open)

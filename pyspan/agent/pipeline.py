@@ -26,12 +26,21 @@ if TYPE_CHECKING:
     from pyspan.pipeline.exporter import Exporter
     from pyspan.pipeline.source import Received
 
-__all__ = ["LedgerStats", "Pipeline"]
+__all__ = ["LedgerStats", "Pipeline", "window"]
 
 logger = logging.getLogger("pyspan.agent")
 
 FIRST_RESTART_PAUSE, LONGEST_RESTART_PAUSE = 0.5, 30.0
 LONGEST_RETRY_PAUSE = 10.0  # an agent's backend is often one of many behind a balancer: it is back before half a minute
+
+
+# While one batch is being repeated the others go on, so far that a crash does not make them all come again.
+BATCHES_PER_LANE = 8
+
+
+def window(config: AgentConfig) -> int:
+    """Return how many batches may be read and not acknowledged at a time."""
+    return BATCHES_PER_LANE * config.in_flight
 
 
 class LedgerStats(Stats):
@@ -112,7 +121,7 @@ class Pipeline:
         source = SpoolSource(
             self.reader, max_spans=config.batch_spans, max_bytes=config.batch_bytes, wait=config.batch_wait
         )
-        self._source = _LedgerSource(source, self.ledger, self.stats)
+        self._source = _LedgerSource(source, self.ledger, self.stats, window=window(config))
         if self._closing:
             self._source.close()
         retry = RetrySettings(longest_pause=LONGEST_RETRY_PAUSE, give_up_after=None)
@@ -138,12 +147,17 @@ class Pipeline:
 class _LedgerSource:
     """A spool source that keeps the ledger: a batch is accounted for from its receipt to its acknowledgement."""
 
-    def __init__(self, source: SpoolSource, ledger: Ledger, stats: LedgerStats) -> None:
+    def __init__(self, source: SpoolSource, ledger: Ledger, stats: LedgerStats, *, window: int) -> None:
         self._source = source
         self._ledger = ledger
         self._stats = stats
+        self._window = window
+        self._room = anyio.Event()
 
     async def receive(self) -> Received:
+        while self._ledger.open_batches >= self._window:
+            self._room = anyio.Event()
+            await self._room.wait()
         received = await self._source.receive()
         if not self._ledger.under_way:
             self._stats.last_progress = time.monotonic()
@@ -157,6 +171,7 @@ class _LedgerSource:
         except OSError as error:  # the spool knows it until the process ends, so that delivery goes on
             self._stats.fail("spool", f"the acknowledgement can't be written: {error}")
         self._ledger.committed()
+        self._room.set()
 
     def close(self) -> None:
         self._source.close()

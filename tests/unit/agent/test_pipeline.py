@@ -21,6 +21,7 @@ from tests.unit.agent.fakes import FakeDeadLetters, FakeSpool
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pyspan._core import Batch
     from pyspan.pipeline.exporter import Exporter
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,33 @@ async def test_a_crash_is_counted_and_followed_by_a_new_start(
     assert (entry.dead_lettered, entry.pending, entry.balance, entry.possibly_resent) == (1, 0, 0, 1)
     assert "the exporter crashed and starts again" in caplog.text
     assert "no space left" in caplog.text
+
+
+async def test_a_batch_that_is_repeated_lets_only_so_many_others_pass(spool: FakeSpool, tmp_path: Path) -> None:
+    pipeline = make_pipeline(spool, tmp_path)
+    for _ in range(100):
+        spool.append(make_request(1)[0])
+    exporter = RecordingExporter()
+    first = anyio.Event()
+
+    async def stuck_on_the_first(batch: Batch) -> None:
+        if not exporter.batches:
+            exporter.batches.append(batch)
+            await first.wait()
+        else:
+            await RecordingExporter.export(exporter, batch)
+
+    exporter.export = stuck_on_the_first  # type: ignore[method-assign]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pipeline.run, lambda export, stats: exporter)
+        with anyio.fail_after(5):
+            await exporter.wait_for_spans(32)
+        await anyio.sleep(0.05)
+        assert exporter.spans == 32
+        first.set()
+        with anyio.fail_after(5):
+            await exporter.wait_for_spans(100)
+        tasks.cancel_scope.cancel()
 
 
 async def test_the_ledger_balances_while_a_crashed_pipeline_waits(spool: FakeSpool, tmp_path: Path) -> None:
