@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_ratio_decides_by_the_low_64_bits() {
         let half = Sampler::trace_id_ratio(0.5);
-        let below = TraceId::from_int(u128::MAX << 64 | (1 << 63) - 1).unwrap();
+        let below = TraceId::from_int((u128::MAX << 64) | ((1 << 63) - 1)).unwrap();
         let above = TraceId::from_int(1 << 63).unwrap();
         assert!(half.should_sample(None, below));
         assert!(!half.should_sample(None, above));

@@ -389,16 +389,13 @@ proptest! {
                 },
                 Step::Read(at, spans) => {
                     let place = &mut places[at];
-                    match readers[at].read(Limits { spans, bytes: usize::MAX }).unwrap() {
-                        Some((batch, offset)) => {
-                            let read = ids(&batch.data);
-                            prop_assert!(read.len() <= spans);
-                            let end = place.read + read.len() as u64;
-                            prop_assert_eq!(read, expected(place.read..end));
-                            (place.read, place.offset) = (end, Some(offset));
-                        }
-                        None => prop_assert_eq!(place.read, next),
-                    }
+                    if let Some((batch, offset)) = readers[at].read(Limits { spans, bytes: usize::MAX }).unwrap() {
+                        let read = ids(&batch.data);
+                        prop_assert!(read.len() <= spans);
+                        let end = place.read + read.len() as u64;
+                        prop_assert_eq!(read, expected(place.read..end));
+                        (place.read, place.offset) = (end, Some(offset));
+                    } else { prop_assert_eq!(place.read, next) }
                 }
                 Step::AckAll => for (reader, place) in readers.iter().zip(&mut places) {
                     if let Some(offset) = place.offset {

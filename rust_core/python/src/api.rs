@@ -128,8 +128,9 @@ fn class(of: &Bound<'_, PyAny>, name: &str) -> PyResult<Py<PyType>> {
 #[cold]
 pub fn warn(py: Python<'_>, logger: &Py<PyAny>, message: &str, args: &[&Bound<'_, PyAny>]) {
     let all = std::iter::once(PyString::new(py, message).into_any()).chain(args.iter().map(|arg| (*arg).clone()));
-    let logged = PyTuple::new(py, all.collect::<Vec<_>>()).and_then(|all| logger.bind(py).call_method1("warning", all));
-    if let Err(error) = logged {
+    let outcome =
+        PyTuple::new(py, all.collect::<Vec<_>>()).and_then(|all| logger.bind(py).call_method1("warning", all));
+    if let Err(error) = outcome {
         error.write_unraisable(py, None);
     }
 }
@@ -138,10 +139,10 @@ pub fn warn(py: Python<'_>, logger: &Py<PyAny>, message: &str, args: &[&Bound<'_
 #[cold]
 pub fn log_exception(py: Python<'_>, logger: &Py<PyAny>, message: &str, error: PyErr) {
     let kwargs = PyDict::new(py);
-    let logged = kwargs
+    let outcome = kwargs
         .set_item("exc_info", error.into_value(py))
         .and_then(|()| logger.bind(py).call_method("error", (message,), Some(&kwargs)));
-    if let Err(error) = logged {
+    if let Err(error) = outcome {
         error.write_unraisable(py, None);
     }
 }

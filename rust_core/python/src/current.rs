@@ -40,7 +40,11 @@ fn value_of<'py>(py: Python<'py>, var: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>
     let mut value = std::ptr::null_mut();
     // SAFETY: `var` is a context variable (proved when it was found); its default makes `value` non-null on success.
     let status = unsafe { ffi::PyContextVar_Get(var.as_ptr(), std::ptr::null_mut(), &raw mut value) };
-    if status < 0 { Err(PyErr::fetch(py)) } else { unsafe { Bound::from_owned_ptr_or_err(py, value) } }
+    if status < 0 {
+        return Err(PyErr::fetch(py));
+    }
+    // SAFETY: a new reference on success.
+    unsafe { Bound::from_owned_ptr_or_err(py, value) }
 }
 
 /// What undoes an [`attach`].
@@ -115,7 +119,7 @@ fn recycle(py: Python<'_>, api: &Api, context: Py<PyAny>) {
 fn empty_context<'py>(py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `Context` subclasses dict and defines no `__new__`; the arguments are an empty tuple and no keywords.
     unsafe {
-        let new = (*(&raw mut ffi::PyDict_Type)).tp_new.unwrap_unchecked();
+        let new = ffi::PyDict_Type.tp_new.unwrap_unchecked();
         let made = new(api.context_type.as_ptr().cast(), api.empty_tuple.as_ptr(), std::ptr::null_mut());
         Bound::from_owned_ptr_or_err(py, made)
     }
@@ -167,7 +171,7 @@ pub fn span_context<'py>(py: Python<'py>, api: &Api, fields: Bound<'py, PyTuple>
     let args = PyTuple::new(py, [fields])?;
     // SAFETY: `SpanContext` subclasses tuple; tuple's `tp_new` with one sequence argument fills the subclass's items.
     unsafe {
-        let new = (*(&raw mut ffi::PyTuple_Type)).tp_new.unwrap_unchecked();
+        let new = ffi::PyTuple_Type.tp_new.unwrap_unchecked();
         let made = new(api.span_context_type.as_ptr().cast(), args.as_ptr(), std::ptr::null_mut());
         Bound::from_owned_ptr_or_err(py, made)
     }

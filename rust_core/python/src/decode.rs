@@ -15,7 +15,6 @@ pub fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
     std::iter::from_fn(move || {
         let (tag, taken) = read_varint(bytes)?;
         bytes = &bytes[taken..];
-        #[expect(clippy::cast_possible_truncation, reason = "three bits")]
         let field = match (tag & 7) as u8 {
             VARINT => take_varint(&mut bytes).map(Field::Number),
             FIXED64 => take(&mut bytes, 8).map(|fixed| Field::Number(little_endian(fixed))),
@@ -49,11 +48,12 @@ fn little_endian(bytes: &[u8]) -> u64 {
 pub fn attributes<'py>(py: Python<'py>, message: &[u8], field: u8) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (number, content) in fields(message) {
-        if let Field::Bytes(entry) = content {
-            if number == u64::from(field) {
+        match content {
+            Field::Bytes(entry) if number == u64::from(field) => {
                 let (key, value) = key_value(py, entry)?;
                 dict.set_item(key, value)?;
             }
+            _ => {}
         }
     }
     Ok(dict)

@@ -1,5 +1,7 @@
 //! The extension module `pyspan._core`: an index of what Python sees of the Rust core.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments that come from Python are owned")]
+
 mod api;
 mod batch;
 mod callback;

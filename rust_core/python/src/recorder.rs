@@ -80,6 +80,7 @@ pub struct Counts {
 impl Recorder {
     #[new]
     #[pyo3(signature = (resource, encoded_resource, schema_url, limits, sampler, native_sampler, id_generator))]
+    #[expect(clippy::too_many_arguments, reason = "a constructor for Python, where they have names")]
     fn new(
         py: Python<'_>,
         resource: Py<PyAny>,

@@ -24,6 +24,7 @@ pub struct Tracer {
 #[pymethods]
 impl Tracer {
     #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true))]
+    #[expect(clippy::too_many_arguments, reason = "the signature is the API's")]
     fn start_span<'py>(
         slf: &Bound<'py, Self>,
         name: Bound<'py, PyAny>,
@@ -38,11 +39,12 @@ impl Tracer {
         let options = Options { record_exception, set_status_on_exception, end_on_exit: true, current: false };
         let span = Span::create(slf, name, kind.as_ref(), options)?;
         let request = Request { context, attributes, links, start_time };
-        Span::start_with(&span, &request)?;
+        Span::start_with(&span, &request);
         Ok(span.into_any())
     }
 
     #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true, end_on_exit=true))]
+    #[expect(clippy::too_many_arguments, reason = "the signature is the API's")]
     fn start_as_current_span<'py>(
         slf: &Bound<'py, Self>,
         name: Bound<'py, PyAny>,

@@ -23,10 +23,10 @@ pub fn give(mut buffer: Vec<u8>) {
         return;
     }
     buffer.clear();
-    if let Some(mut buffers) = BUFFERS.try_lock() {
-        if buffers.len() < KEPT {
-            buffers.push(buffer);
-        }
+    if let Some(mut buffers) = BUFFERS.try_lock()
+        && buffers.len() < KEPT
+    {
+        buffers.push(buffer);
     }
 }
 

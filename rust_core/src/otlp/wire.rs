@@ -18,7 +18,7 @@ pub const fn tag(field: u8, wire_type: u8) -> u8 {
 /// Returns how many bytes `value` takes as a varint (1 to 10).
 #[must_use]
 pub const fn varint_len(value: u64) -> usize {
-    ((64 - (value | 1).leading_zeros() as usize) + 6) / 7
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Appends `value` as a varint.

@@ -315,14 +315,20 @@ mod tests {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let (queue, scope) = (queue.clone(), scope.clone());
-                std::thread::spawn(move || (0..1000).for_each(|_| drop(push(&queue, &scope, b"span"))))
+                std::thread::spawn(move || {
+                    for _ in 0..1000 {
+                        assert_ne!(push(&queue, &scope, b"span"), Pushed::Full);
+                    }
+                })
             })
             .collect();
         let mut taken = 0;
         while taken < 8000 {
             taken += queue.take(true).map_or(0, |batch| batch.spans);
         }
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert_eq!(queue.counts(), Counts { accepted: 8000, taken: 8000, ..Counts::default() });
     }
 }

@@ -119,9 +119,7 @@ fn hash_key(key: &[u8]) -> u32 {
         len => (read_u64(key), read_u64(&key[len - 8..])),
     };
     let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is the hash")]
-    let hash = (mixed >> 32) as u32;
-    hash
+    (mixed >> 32) as u32
 }
 
 fn read_u64(bytes: &[u8]) -> u64 {

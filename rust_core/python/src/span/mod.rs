@@ -155,13 +155,13 @@ impl Span {
         slf: &Bound<'py, Self>,
         start_time: Option<Bound<'py, PyAny>>,
         parent_context: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<()> {
+    ) {
         let (py, this) = (slf.py(), slf.get());
         if this.state.borrow(py).phase != Phase::Unstarted {
             api::warn(py, &this.api(py).logger, "Calling start() on a started span.", &[]);
-            return Ok(());
+            return;
         }
-        Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time })
+        Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time });
     }
 
     #[pyo3(signature = (end_time=None))]
@@ -196,7 +196,7 @@ impl Span {
         let (py, this) = (slf.py(), slf.get());
         if this.options.current {
             if this.state.borrow(py).phase == Phase::Unstarted {
-                this.start_pending(slf)?;
+                Self::start_pending(slf);
             }
             let attached = current::attach(py, this.api(py), slf.as_any())?;
             let replaced = this.state.borrow_mut(py).attached.replace(attached);
@@ -393,14 +393,14 @@ impl Span {
     }
 
     #[inline]
-    pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) -> PyResult<()> {
-        start::start(slf, request)
+    pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) {
+        start::start(slf, request);
     }
 
     #[inline]
-    fn start_pending<'py>(&self, slf: &Bound<'py, Self>) -> PyResult<()> {
-        let pending = std::mem::take(&mut self.state.borrow_mut(slf.py()).pending);
-        Self::start_with(slf, &pending.into_request(slf.py()))
+    fn start_pending(span: &Bound<'_, Self>) {
+        let pending = std::mem::take(&mut span.get().state.borrow_mut(span.py()).pending);
+        Self::start_with(span, &pending.into_request(span.py()));
     }
 
     #[inline]

@@ -22,14 +22,14 @@ struct Sampling<'py> {
 
 /// Gives `span` its identity and its first attributes and links, and tells the processors.
 #[inline]
-pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
+pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
     let (py, this) = (span.py(), span.get());
     let tracer = this.tracer(py);
     let recorder = tracer.recorder.get();
     let parent = find_parent(py, recorder.api, request.context.as_ref());
     if !tracer.is_enabled() {
         stay_silent(py, this, parent);
-        return Ok(());
+        return;
     }
     let now = now_ns();
     let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now);
@@ -48,11 +48,10 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<(
     }
     if !sampling.recording {
         recorder.state.borrow_mut(py).counts.unsampled += 1;
-        return Ok(());
+        return;
     }
     fill(py, this, sampling.attributes.as_ref(), request.links.as_ref());
     recorder.announce(span, request.context.as_ref());
-    Ok(())
 }
 
 /// A disabled tracer passes its parent on and records nothing.
@@ -168,12 +167,13 @@ fn trace_id(py: Python<'_>, recorder: &Recorder, parent: Option<&Parent>, now: u
 fn span_id(py: Python<'_>, recorder: &Recorder, now: u64) -> SpanId {
     let Some(generator) = &recorder.id_generator else { return random_span_id(now) };
     let made = generator.bind(py).call_method0("generate_span_id").and_then(|id| id.extract::<u64>());
-    made.map(SpanId::from_int)
-        .unwrap_or_else(|error| {
+    match made.map(SpanId::from_int) {
+        Ok(made) => made.unwrap_or_else(|| random_span_id(now)),
+        Err(error) => {
             api::log_exception(py, &recorder.api.logger, "the id generator failed, a random span id is used", error);
-            None
-        })
-        .unwrap_or_else(|| random_span_id(now))
+            random_span_id(now)
+        }
+    }
 }
 
 #[inline]
@@ -234,7 +234,7 @@ pub fn given_time(py: Python<'_>, api: &Api, time: Option<&Bound<'_, PyAny>>) ->
 
 /// Returns `name` as an exact string that UTF-8 can hold.
 #[inline]
-pub fn clean_name<'py>(name: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+pub fn clean_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyString>> {
     let name = match name.cast_into_exact::<PyString>() {
         Ok(name) => name,
         Err(other) => {

@@ -96,6 +96,7 @@ pub enum Phase {
     Ended,
 }
 
+#[expect(clippy::struct_field_names, reason = "trace state is the W3C's word")]
 pub struct State {
     pub phase: Phase,
     pub recording: bool,
@@ -176,6 +177,7 @@ const POOL_SIZE: usize = 64;
 const POOLED_BYTES: usize = 4096;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a box moves between span and pool without copying what it holds")]
     static POOL: RefCell<Vec<Box<Body>>> = const { RefCell::new(Vec::new()) };
 }
 
