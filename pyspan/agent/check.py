@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspan.agent.values import redact
+from pyspan.config import read_pem
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -86,18 +87,38 @@ def _why_not_writable(folder: Path) -> str | None:
 
 def _exports(loaded: Loaded) -> Iterator[str]:
     for export in loaded.config.export:
-        missing = [package for package in _KAFKA_PACKAGES if export.kind == "kafka" and find_spec(package) is None]
-        if missing:
-            yield _problem(
-                loaded, "export", export, f"needs {', '.join(missing)} (pip install 'pyspan-tracing[kafka]')"
-            )
-        yield from _certificates(loaded, export)
+        problems = [*_extras(loaded, export), *_certificates(loaded, export)]
+        yield from problems or _as_the_exporter_sees_it(loaded, export)
+
+
+def _extras(loaded: Loaded, export: Export) -> Iterator[str]:
+    missing = [package for package in _KAFKA_PACKAGES if export.kind == "kafka" and find_spec(package) is None]
+    if missing:
+        yield _problem(loaded, "export", export, f"needs {', '.join(missing)} (pip install 'pyspan-tracing[kafka]')")
+
+
+def _as_the_exporter_sees_it(loaded: Loaded, export: Export) -> Iterator[str]:
+    """Make the exporter, which connects to nothing yet, for what only its client can judge."""
+    from pyspan.agent.exporters import make_exporter
+    from pyspan.pipeline.stats import Stats
+
+    try:
+        make_exporter(export, Stats(export.name))
+    except ValueError as error:
+        yield _problem(loaded, "export", export, str(error))
 
 
 def _certificates(loaded: Loaded, export: Export) -> Iterator[str]:
-    for path in (export.certificate, export.client_certificate, export.client_key):
-        if path is not None and not os.access(path, os.R_OK):
-            yield _problem(loaded, "export", export, f"{path} can't be read (name a PEM file)")
+    files = {
+        "certificate": export.certificate,
+        "client-certificate": export.client_certificate,
+        "client-key": export.client_key,
+    }
+    for key, path in files.items():
+        try:
+            _ = path and read_pem(str(path), key, f"{loaded.places['export']} of {export}")
+        except ConfigurationError as error:
+            yield str(error)
     if (export.client_certificate is None) != (export.client_key is None):
         yield _problem(loaded, "export", export, "client-certificate and client-key go together (set both)")
 

@@ -72,6 +72,18 @@ def test_a_missing_kafka_client_names_the_command_that_installs_it(
     assert "pip install 'pyspan-tracing[kafka]'" in capsys.readouterr().err
 
 
+def test_what_only_the_client_can_judge_is_found_by_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYSPAN_KAFKA_SECURITY_PROTOCOL", "tsl")
+    assert cli.main(["--check", "--export", "kafka=h:9092/otlp_spans"]) == 2
+    assert "PYSPAN_KAFKA_SECURITY_PROTOCOL" in capsys.readouterr().err
+    config = tmp_path / "agent.toml"
+    config.write_text('[[export]]\nto = "otlp=http://h:1"\nheaders = { "a b" = "c" }\n')
+    assert cli.main(["--check", "--config", str(config)]) == 2
+    assert f"{config}:export = otlp=http://h:1/v1/traces: " in capsys.readouterr().err
+
+
 def test_help_names_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["--help"])
