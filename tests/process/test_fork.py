@@ -243,3 +243,36 @@ def ask(port: int) -> str:
     except OSError:
         time.sleep(0.1)
         return ""
+
+
+def test_a_fork_in_c_is_noticed_by_the_next_span(sink: OtlpSink) -> None:
+    run(
+        """
+        import ctypes
+        trace_some("parent", 5)
+        pyspan.force_flush()  # a thread that is importing modules meanwhile would leave its lock to the child for good
+        if ctypes.PyDLL(None).fork() == 0:  # as uWSGI forks: no hook of Python's is called
+            trace_some("child", 5)
+            pyspan.force_flush()
+            os._exit(0)
+        os.wait()
+        """,
+        sink,
+    )
+    assert_no_id_twice(sink, 10)
+    assert len({instance for instance, _ in spans(sink)}) == 2
+
+
+def test_greenlets_of_gevent_deliver_their_spans(sink: OtlpSink) -> None:
+    patched = "from gevent import monkey\nmonkey.patch_all()\nimport gevent\n"
+    spawned = "gevent.joinall([gevent.spawn(trace_some, f'greenlet {n}', 20) for n in range(5)], raise_error=True)"
+    process = subprocess.run(
+        [sys.executable, "-c", patched + SETUP + spawned],
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint},
+        timeout=30,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert_no_id_twice(sink, 100)

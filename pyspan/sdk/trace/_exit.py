@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace._fork import in_forked_child
-from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS
+from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 
 if TYPE_CHECKING:
     from pyspan.sdk.trace._provider import TracerProvider
@@ -51,12 +51,14 @@ def _watch() -> None:
     in_forked_child(_watcher, lambda _: _flush_at_end_of_worker())
     _flush_at_end_of_worker()
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _on_sigterm)
+        with contextlib.suppress(ValueError):  # sub-interpreters have no signals
+            signal.signal(signal.SIGTERM, _on_sigterm)
 
 
 def _shut_down_all() -> None:
+    deadline = time.monotonic() + SHUTDOWN_MILLIS / 1000
     for provider in list(_providers):
-        provider.shutdown()
+        shutdown_within(provider, (deadline - time.monotonic()) * 1000)
 
 
 def _flush_all(timeout: float) -> None:

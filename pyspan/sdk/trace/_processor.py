@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
 __all__ = ["SHUTDOWN_MILLIS", "SpanProcessor", "SynchronousMultiSpanProcessor", "shutdown_within"]
+
+logger = logging.getLogger(__name__)
 
 # The time in which a process gets rid of its last spans before it ends.
 SHUTDOWN_MILLIS = 5_000
@@ -86,10 +89,14 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
         return all_flushed
 
 
-def shutdown_within(processor: object, timeout_millis: float) -> None:
-    """Shut down a processor or an exporter, with the time there is if it takes a timeout, as OTLP exporters do."""
-    shutdown: Callable[..., object] = processor.shutdown  # type: ignore[attr-defined]  # both roles have it
-    if "timeout_millis" in inspect.signature(shutdown).parameters:
-        shutdown(timeout_millis=max(0.0, timeout_millis))
-    else:
-        shutdown()
+def shutdown_within(part: object, timeout_millis: float) -> None:
+    """Shut down a provider, a processor or an exporter, with the time there is if it takes a timeout.
+
+    What it raises is logged: whatever else there is has to be shut down too.
+    """
+    shutdown: Callable[..., object] = part.shutdown  # type: ignore[attr-defined]  # all of them have it
+    takes_timeout = "timeout_millis" in inspect.signature(shutdown).parameters
+    try:
+        shutdown(**({"timeout_millis": max(0.0, timeout_millis)} if takes_timeout else {}))
+    except Exception:  # anybody's code
+        logger.exception("%s could not be shut down", type(part).__name__)

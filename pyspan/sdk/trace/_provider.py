@@ -17,7 +17,12 @@ from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._limits import SpanLimits
-from pyspan.sdk.trace._processor import SpanProcessor, SynchronousMultiSpanProcessor
+from pyspan.sdk.trace._processor import (
+    SHUTDOWN_MILLIS,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    shutdown_within,
+)
 from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
@@ -110,10 +115,10 @@ class TracerProvider(trace_api.TracerProvider):
         """Export what has ended so far; False where that took longer than `timeout_millis` or failed."""
         return self._active_span_processor.force_flush(timeout_millis)
 
-    def shutdown(self) -> None:
-        """Export the rest within 5 s and take no more spans; what is lost by then is counted."""
+    def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
+        """Export the rest within `timeout_millis` and take no more spans; what is lost by then is counted."""
         _exit.forget(self)
-        self._active_span_processor.shutdown()
+        shutdown_within(self._active_span_processor, timeout_millis)
 
     def _make_recorder(self) -> _core.Recorder:
         # Random ids are made natively; the SDK's own auto-configuration hands its class of the same name.

@@ -35,6 +35,7 @@ class Batcher:
         self._exporter = exporter
         self._settings = settings
         self._logged_at = -LOG_INTERVAL
+        self._closed = False  # also in children of a process that has shut down
         self._renew()
         in_forked_child(self, Batcher._renew)
 
@@ -43,7 +44,6 @@ class Batcher:
         self._queue: deque[ReadableSpan] = deque()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
         self._given_up = False
         self._asked = 0  # flushes asked for so far
         self._answered = 0

@@ -110,3 +110,14 @@ def test_a_processor_does_nothing_by_default() -> None:
     processor.on_end(Mock())
     processor.shutdown()
     assert processor.force_flush() is True
+
+
+def test_a_processor_that_fails_to_shut_down_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    multi = SynchronousMultiSpanProcessor()
+    failing, other = Mock(spec=SpanProcessor), Mock(spec=SpanProcessor)
+    failing.shutdown.side_effect = OSError("no route")
+    for processor in (failing, other):
+        multi.add_span_processor(processor)
+    multi.shutdown()
+    other.shutdown.assert_called_once_with()
+    assert "no route" in caplog.text
