@@ -77,6 +77,7 @@ def _text(exception: BaseException) -> str:
 
 
 def _bounded(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
-    bounded = BoundedAttributes(attributes=attributes, immutable=True)
+    bounded = BoundedAttributes()
+    bounded._dict.update(attributes)  # they are clean; older versions of the API would clean bytes and maps away
     bounded.dropped = dropped
     return bounded
