@@ -78,6 +78,18 @@ fn a_client_that_leaves_within_the_body_leaves_nothing_behind() {
 }
 
 #[test]
+fn resets_at_any_point_disturb_nobody() {
+    let rig = rig();
+    let request = post(PROTOBUF, &[7; 1000]);
+    for length in [0, 1, 30, request.len() - 1, request.len()] {
+        let mut stream = connect(&rig.http);
+        stream.write_all(&request[..length]).unwrap();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    still_serves(&rig);
+}
+
+#[test]
 fn a_connection_idle_for_too_long_is_closed_but_one_in_use_is_kept() {
     let rig = rig_with(impatient());
     let mut stream = connect(&rig.http);

@@ -7,6 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pyspan_core::otlp::compress::Algorithm;
+use pyspan_server::client;
 use pyspan_server::receive::{Intake, Receivers, Settings};
 use support::{PROTOBUF, Scripted, connect, free_address, is_closed, post, read_answer, rig};
 
@@ -27,6 +29,31 @@ fn a_request_under_way_is_answered_and_the_connection_closed_after_it() {
     assert_eq!(read_answer(&mut busy).status, 200);
     assert!(is_closed(&mut busy) && is_closed(&mut idle));
     assert!(TcpStream::connect(&rig.http).is_err());
+    assert_eq!(rig.payloads(), [b"good", b"slow"]);
+}
+
+#[test]
+fn a_grpc_call_under_way_is_answered_and_the_next_one_finds_nobody() {
+    let rig = rig();
+    let settings = client::Settings {
+        endpoint: format!("http://{}", rig.grpc),
+        protocol: client::Protocol::Grpc,
+        headers: vec![],
+        compression: Algorithm::None,
+        tls: client::Tls::default(),
+    };
+    let client = client::OtlpClient::new(settings).unwrap();
+    let runtime = pyspan_server::runtime::start("test", 1).unwrap();
+    let call = |payload: &'static [u8]| client.export(payload.into(), Duration::from_secs(5));
+    assert_eq!(runtime.block_on(call(b"good")).kind, client::Kind::Ok);
+    let (slow, stopped) = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| runtime.block_on(call(b"slow")));
+        std::thread::sleep(Duration::from_millis(100));
+        let stopped = rig.receivers.stop(Duration::from_secs(5));
+        (slow.join().unwrap(), stopped)
+    });
+    assert_eq!((slow.kind, stopped), (client::Kind::Ok, true));
+    assert_eq!(runtime.block_on(call(b"late")).kind, client::Kind::Transport);
     assert_eq!(rig.payloads(), [b"good", b"slow"]);
 }
 
