@@ -453,8 +453,8 @@ proptest! {
         }
         if let Some((file, at)) = cut {
             let path = file.get(&files);
-            let length = fs::metadata(path).unwrap().len();
-            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(at.index(length as usize) as u64).unwrap();
+            let length = fs::read(path).unwrap().len();
+            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(at.index(length) as u64).unwrap();
         }
         let spool = open(&folder);
         let accepted = spool.stats().accepted_spans;

@@ -4,22 +4,12 @@ use super::cursor::{Cursor, Tag};
 use super::index::{Extent, extent};
 use super::malformed::{Malformed, Reason};
 use super::schema::{self, Field, Kind, MAX_DEPTH, Message};
-use super::wire::{FIXED32, FIXED64, LEN, VARINT, tag};
-
-/// Checks the attribute whose tag was read and those that follow at once, as all encoders write them.
-#[inline]
-pub(super) fn attributes(rest: &mut Cursor<'_>) -> Result<(), Malformed> {
-    attribute(rest.bytes()?, rest)?;
-    while rest.eat(tag(9, LEN)) {
-        attribute(rest.bytes()?, rest)?;
-    }
-    Ok(())
-}
+use super::wire::{FIXED32, FIXED64, LEN, VARINT};
 
 /// Checks a `KeyValue` of a span; nine in ten are a short key and a short string or number, told
 /// by their bytes.
 #[inline]
-fn attribute<'a>(bytes: &'a [u8], outer: &Cursor<'a>) -> Result<(), Malformed> {
+pub(super) fn attribute<'a>(bytes: &'a [u8], outer: &Cursor<'a>) -> Result<(), Malformed> {
     if is_simple_attribute(bytes) {
         return Ok(());
     }
@@ -30,19 +20,16 @@ fn attribute<'a>(bytes: &'a [u8], outer: &Cursor<'a>) -> Result<(), Malformed> {
 fn is_simple_attribute(bytes: &[u8]) -> bool {
     let [0x0a, key_length @ 0..=0x7f, rest @ ..] = bytes else { return false };
     let Some((key, rest)) = rest.split_at_checked(*key_length as usize) else { return false };
-    is_simple_value(rest) && is_utf8(key)
-}
-
-/// Returns whether `bytes` are the value of a `KeyValue`: a string below 126 bytes, or an int or bool.
-#[inline]
-fn is_simple_value(bytes: &[u8]) -> bool {
-    let [0x12, value_length @ 0..=0x7f, tag, value @ ..] = bytes else { return false };
+    let [0x12, value_length @ 0..=0x7f, tag, value @ ..] = rest else { return false };
     if *value_length as usize != value.len() + 1 {
         return false;
     }
     match (*tag, value) {
-        (0x0a, [length @ 0..=0x7f, text @ ..]) => text.len() == *length as usize && is_utf8(text),
-        (0x10 | 0x18, [0..=0x7f] | [0x80..=0xff, 0..=0x7f]) => true,
+        (0x0a, [length @ 0..=0x7f, text @ ..]) if text.len() == *length as usize => {
+            // Lengths below 128 and the tags are ASCII too: one look at all of it.
+            is_ascii(bytes) || (is_utf8(key) && is_utf8(text))
+        }
+        (0x10 | 0x18, [0..=0x7f] | [0x80..=0xff, 0..=0x7f]) => is_utf8(key),
         _ => false,
     }
 }
@@ -111,19 +98,33 @@ pub(super) fn optional_id<const N: usize>(bytes: &[u8], name: &'static str, at: 
     if bytes.is_empty() { Ok([0; N]) } else { id(bytes, name, at) }
 }
 
-/// Returns whether `text` is UTF-8; ASCII, the usual case, is seen eight bytes at a time.
+/// Returns whether `text` is UTF-8; ASCII, the usual case, is seen sixteen bytes at a time.
 #[inline]
-fn is_utf8(text: &[u8]) -> bool {
+pub(super) fn is_utf8(text: &[u8]) -> bool {
     is_ascii(text) || std::str::from_utf8(text).is_ok()
 }
 
+/// Returns whether all bytes are below 128. Loads overlap at the end: texts are short, and a loop over what is left of
+/// them costs more than the rest.
 #[inline]
 fn is_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let Some(tail) = text.last_chunk() else {
-        return text.iter().fold(0, |bits, byte| bits | byte) < 0x80;
-    };
-    let (words, _) = text.as_chunks::<8>();
-    let bits = words.iter().fold(u64::from_ne_bytes(*tail), |bits, word| bits | u64::from_ne_bytes(*word));
-    bits & HIGH == 0
+    const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
+    let Some(tail) = text.last_chunk::<16>() else { return is_short_ascii(text) };
+    let mut rest = text;
+    while let Some((head, behind)) = rest.split_first_chunk::<16>() {
+        if u128::from_ne_bytes(*head) & HIGH != 0 {
+            return false;
+        }
+        rest = behind;
+    }
+    u128::from_ne_bytes(*tail) & HIGH == 0
+}
+
+#[inline]
+fn is_short_ascii(text: &[u8]) -> bool {
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(head), Some(tail)) => (u64::from_ne_bytes(*head) | u64::from_ne_bytes(*tail)) & HIGH == 0,
+        _ => text.iter().fold(0, |bits, byte| bits | byte) < 0x80,
+    }
 }

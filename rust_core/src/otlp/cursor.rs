@@ -68,17 +68,38 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `byte` off the front if it is there: a tag that is expected, for less than decoding it.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as for varint")]
-    pub fn eat(&mut self, byte: u8) -> bool {
-        match self.rest {
-            [first, rest @ ..] if *first == byte => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
+    /// Returns the next byte, which for fields below 16 is the whole tag.
+    #[inline]
+    pub fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    #[inline]
+    fn pass_tag(&mut self) {
+        if let [_, rest @ ..] = self.rest {
+            self.rest = rest;
         }
+    }
+
+    /// Reads the bytes of a field whose tag is one byte that was peeked at.
+    #[inline]
+    pub fn bytes_after_tag(&mut self) -> Result<&'a [u8], Malformed> {
+        self.pass_tag();
+        self.bytes()
+    }
+
+    /// As `bytes_after_tag`, for values of a fixed length.
+    #[inline]
+    pub fn fixed_after_tag<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        self.pass_tag();
+        self.fixed()
+    }
+
+    /// As `bytes_after_tag`, for values that nobody wants.
+    #[inline]
+    pub fn skip_after_tag(&mut self, wire: u8) -> Result<(), Malformed> {
+        self.pass_tag();
+        self.skip(wire)
     }
 
     /// Reads a length and the bytes it announces.

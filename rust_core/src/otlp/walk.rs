@@ -1,11 +1,11 @@
 //! One pass over an `ExportTraceServiceRequest` that validates all of it and notes where its spans lie.
 
-use super::check::{attributes, field, id, optional_id};
+use super::check::{attribute, field, id, is_utf8, optional_id};
 use super::cursor::{Cursor, Tag};
 use super::index::{Extent, Index, ResourceEntry, Run, ScopeEntry, SpanEntry, extent};
 use super::malformed::{Malformed, Reason};
 use super::schema;
-use super::wire::{FIXED64, LEN, VARINT};
+use super::wire::{LEN, VARINT};
 
 /// Validates `body` and returns its index.
 ///
@@ -98,35 +98,10 @@ impl Walker {
         Ok(())
     }
 
-    fn span(&mut self, mut rest: Cursor<'_>, field_extent: Extent) -> Result<(), Malformed> {
-        let whole = rest.offset();
-        let body = extent(whole, field_extent.end as usize);
+    fn span(&mut self, rest: Cursor<'_>, field: Extent) -> Result<(), Malformed> {
+        let body = extent(rest.offset(), field.end as usize);
         let scope = length(&self.index.scopes);
-        let mut span = SpanEntry { scope, field: field_extent, body, ..SpanEntry::default() };
-        let (mut has_trace, mut has_span) = (false, false);
-        while !rest.is_empty() {
-            let at = rest.offset();
-            let tag = rest.tag()?;
-            match (tag.number, tag.wire) {
-                (1, LEN) => {
-                    span.trace_id = id(rest.bytes()?, "trace id", at)?;
-                    has_trace = true;
-                }
-                (2, LEN) => {
-                    span.span_id = id(rest.bytes()?, "span id", at)?;
-                    has_span = true;
-                }
-                (4, LEN) => span.parent_id = optional_id(rest.bytes()?, "parent span id", at)?,
-                (7, FIXED64) => span.start_ns = u64::from_le_bytes(rest.fixed()?),
-                (8, FIXED64) => span.end_ns = u64::from_le_bytes(rest.fixed()?),
-                (9, LEN) => attributes(&mut rest)?,
-                (15, LEN) => status(rest.bytes()?, &rest, &mut span.status)?,
-                _ => drop(field(&schema::SPAN, tag, at, &mut rest, 3)?),
-            }
-        }
-        present(has_trace, span.trace_id == [0; 16], "trace id", whole)?;
-        present(has_span, span.span_id == [0; 8], "span id", whole)?;
-        self.index.spans.push(span);
+        self.index.spans.push(read_span(rest, SpanEntry { scope, field, body, ..SpanEntry::default() })?);
         Ok(())
     }
 
@@ -159,12 +134,64 @@ fn message<'a>(tag: Tag, name: &'static str, at: usize, rest: &mut Cursor<'a>) -
     Ok(rest.within(body))
 }
 
+/// Tags of fields of a span as the single bytes they are; matching these costs half of decoding them.
+mod tags {
+    use crate::otlp::wire::{FIXED64, LEN, VARINT, tag};
+
+    pub const TRACE_ID: u8 = tag(1, LEN);
+    pub const SPAN_ID: u8 = tag(2, LEN);
+    pub const PARENT_ID: u8 = tag(4, LEN);
+    pub const NAME: u8 = tag(5, LEN);
+    pub const KIND: u8 = tag(6, VARINT);
+    pub const START: u8 = tag(7, FIXED64);
+    pub const END: u8 = tag(8, FIXED64);
+    pub const ATTRIBUTE: u8 = tag(9, LEN);
+    pub const STATUS: u8 = tag(15, LEN);
+}
+
+/// Checks a span and fills in what the index wants of it.
+fn read_span(mut rest: Cursor<'_>, mut span: SpanEntry) -> Result<SpanEntry, Malformed> {
+    let whole = rest.offset();
+    let (mut has_trace, mut has_span) = (false, false);
+    while let Some(first) = rest.peek() {
+        let at = rest.offset();
+        match first {
+            tags::TRACE_ID => {
+                span.trace_id = id(rest.bytes_after_tag()?, "trace id", at)?;
+                has_trace = true;
+            }
+            tags::SPAN_ID => {
+                span.span_id = id(rest.bytes_after_tag()?, "span id", at)?;
+                has_span = true;
+            }
+            tags::PARENT_ID => span.parent_id = optional_id(rest.bytes_after_tag()?, "parent span id", at)?,
+            tags::NAME => text(rest.bytes_after_tag()?, "name", at)?,
+            tags::KIND => rest.skip_after_tag(VARINT)?,
+            tags::START => span.start_ns = u64::from_le_bytes(rest.fixed_after_tag()?),
+            tags::END => span.end_ns = u64::from_le_bytes(rest.fixed_after_tag()?),
+            tags::ATTRIBUTE => attribute(rest.bytes_after_tag()?, &rest)?,
+            tags::STATUS => status(rest.bytes_after_tag()?, &rest, &mut span.status)?,
+            _ => {
+                let tag = rest.tag()?;
+                field(&schema::SPAN, tag, at, &mut rest, 3)?;
+            }
+        }
+    }
+    present(has_trace, span.trace_id == [0; 16], "trace id", whole)?;
+    present(has_span, span.span_id == [0; 8], "span id", whole)?;
+    Ok(span)
+}
+
 fn present(there: bool, zeros: bool, name: &'static str, at: usize) -> Result<(), Malformed> {
     match (there, zeros) {
         (false, _) => Err(Malformed { at, reason: Reason::NoId(name) }),
         (true, true) => Err(Malformed { at, reason: Reason::ZeroId(name) }),
         _ => Ok(()),
     }
+}
+
+fn text(bytes: &[u8], name: &'static str, at: usize) -> Result<(), Malformed> {
+    if is_utf8(bytes) { Ok(()) } else { Err(Malformed { at, reason: Reason::Utf8(name) }) }
 }
 
 /// Checks a `Status` and reads its code.

@@ -16,7 +16,9 @@ fn resource_spans(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
     let parts = (proptest::option::of(attributes(1)), scopes, proptest::option::of(".{0,9}"));
     let body = parts.prop_map(|(resource, scopes, url)| {
         let mut out = resource.map(|resource| field(1, &resource)).unwrap_or_default();
-        scopes.iter().for_each(|scope| out.extend(field(2, scope)));
+        for scope in scopes {
+            out.extend(field(2, &scope));
+        }
         out.extend(url.map(|url| field(3, url.as_bytes())).unwrap_or_default());
         out
     });
@@ -30,7 +32,9 @@ fn scope_spans(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
         // The URL first: the order of fields is the sender's.
         let mut out = url.map(|url| field(3, url.as_bytes())).unwrap_or_default();
         out.extend(scope.map(|scope| field(1, &scope)).unwrap_or_default());
-        spans.iter().for_each(|span| out.extend(field(2, span)));
+        for span in spans {
+            out.extend(field(2, &span));
+        }
         out
     });
     with_unknown(body, unknown)
@@ -39,7 +43,7 @@ fn scope_spans(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
 fn span(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
     // Few traces, so that they meet again in other scopes.
     let ids = (1..6_u8, 1..u64::MAX, proptest::option::of(1..u64::MAX));
-    let times = (any::<u64>(), any::<u64>(), 0..6_usize, 0..3_usize);
+    let times = (any::<u64>(), any::<u64>(), 0..6_u64, 0..3_u64);
     let parts = (ids, times, "\\PC{0,12}", attributes(9), vec(event(), 0..3), vec(link(), 0..3), any::<u32>());
     let body =
         parts.prop_map(|((trace, id, parent), (start, end, kind, code), name, attributes, events, links, flags)| {
@@ -48,8 +52,12 @@ fn span(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
             out.extend(
                 [field(5, name.as_bytes()), number(6, kind), fixed64(7, start), fixed64(8, end), attributes].concat(),
             );
-            events.iter().for_each(|event| out.extend(field(11, event)));
-            links.iter().for_each(|link| out.extend(field(13, link)));
+            for event in events {
+                out.extend(field(11, &event));
+            }
+            for link in links {
+                out.extend(field(13, &link));
+            }
             out.extend(field(15, &[field(2, name.as_bytes()), number(3, code)].concat()));
             varint(&mut out, 16 << 3 | 5);
             out.extend(flags.to_le_bytes());
@@ -61,7 +69,7 @@ fn span(unknown: bool) -> impl Strategy<Value = Vec<u8>> {
 fn event() -> impl Strategy<Value = Vec<u8>> {
     let parts = (any::<u64>(), "\\PC{0,6}", attributes(3), any::<u32>());
     parts.prop_map(|(time, name, attributes, dropped)| {
-        [fixed64(1, time), field(2, name.as_bytes()), attributes, number(4, dropped as usize)].concat()
+        [fixed64(1, time), field(2, name.as_bytes()), attributes, number(4, u64::from(dropped))].concat()
     })
 }
 
@@ -70,7 +78,7 @@ fn link() -> impl Strategy<Value = Vec<u8>> {
     parts.prop_map(|(trace, span, attributes)| [field(1, &trace), field(2, &span), attributes].concat())
 }
 
-fn attributes(at: usize) -> impl Strategy<Value = Vec<u8>> {
+fn attributes(at: u64) -> impl Strategy<Value = Vec<u8>> {
     let pair =
         ("\\PC{0,8}", any_value()).prop_map(|(key, value)| [field(1, key.as_bytes()), field(2, &value)].concat());
     vec(pair.prop_map(move |pair| field(at, &pair)), 0..4).prop_map(|pairs| pairs.concat())
@@ -81,8 +89,8 @@ pub fn any_value() -> impl Strategy<Value = Vec<u8>> {
     let leaf = prop_oneof![
         Just(Vec::new()),
         "\\PC{0,140}".prop_map(|text| field(1, text.as_bytes())),
-        any::<bool>().prop_map(|value| number(2, usize::from(value))),
-        any::<u64>().prop_map(|value| number(3, value as usize)),
+        any::<bool>().prop_map(|value| number(2, u64::from(value))),
+        any::<u64>().prop_map(|value| number(3, value)),
         any::<f64>().prop_map(|value| fixed64(4, value.to_bits())),
         any::<Vec<u8>>().prop_map(|bytes| field(7, &bytes)),
     ];
@@ -101,7 +109,7 @@ fn with_unknown(body: impl Strategy<Value = Vec<u8>>, unknown: bool) -> impl Str
     let extra = prop_oneof![
         Just(Vec::new()),
         any::<Vec<u8>>().prop_map(|bytes| field(50, &bytes)),
-        any::<usize>().prop_map(|value| number(999, value)),
+        any::<u64>().prop_map(|value| number(999, value)),
         any::<u64>().prop_map(|value| fixed64(51, value)),
     ];
     (body, extra).prop_map(move |(body, extra)| if unknown { [body, extra].concat() } else { body })

@@ -4,25 +4,25 @@
 pub mod any;
 
 /// Appends `value` as a varint.
-pub fn varint(out: &mut Vec<u8>, mut value: usize) {
+pub fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.push(value.to_le_bytes()[0]);
 }
 
 /// Returns field `number` with `body` as its bytes.
-pub fn field(number: usize, body: &[u8]) -> Vec<u8> {
+pub fn field(number: u64, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 4);
     varint(&mut out, number << 3 | 2);
-    varint(&mut out, body.len());
+    varint(&mut out, body.len() as u64);
     out.extend_from_slice(body);
     out
 }
 
 /// Returns a fixed64 field.
-pub fn fixed64(number: usize, value: u64) -> Vec<u8> {
+pub fn fixed64(number: u64, value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     varint(&mut out, number << 3 | 1);
     out.extend_from_slice(&value.to_le_bytes());
@@ -30,7 +30,7 @@ pub fn fixed64(number: usize, value: u64) -> Vec<u8> {
 }
 
 /// Returns a varint field.
-pub fn number(number: usize, value: usize) -> Vec<u8> {
+pub fn number(number: u64, value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     varint(&mut out, number << 3);
     varint(&mut out, value);
@@ -43,7 +43,7 @@ pub fn text(key: &str, value: &str) -> Vec<u8> {
 }
 
 /// Returns a `KeyValue` of an integer.
-pub fn integer(key: &str, value: usize) -> Vec<u8> {
+pub fn integer(key: &str, value: u64) -> Vec<u8> {
     [field(1, key.as_bytes()), field(2, &number(3, value))].concat()
 }
 
