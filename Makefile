@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements-dev.txt
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
-	@command -v cargo >/dev/null || { echo "missing: Rust 1.85 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
+	@command -v cargo >/dev/null || { echo "missing: Rust 1.89 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent
 	@touch $@
 
