@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from benches.paired import Pair
-
-
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ ROWS: list[Row] = []
 
 
 @pytest.fixture
-def report(benchmark, request):
+def report(benchmark: Any, request: Any) -> Any:
     """Add a row to the table, and the figures to pytest-benchmark's own report."""
 
     def add(name: str, pair: Pair, *, unit: str = "us", goal: str = "") -> None:
@@ -43,7 +41,7 @@ def report(benchmark, request):
     return add
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table."""
     if not ROWS:
         return

@@ -1,4 +1,4 @@
-"""A process that makes typical spans as fast as it can and exports them by OTLP/HTTP: `export_app TRACER ENDPOINT SPANS`."""
+"""A process that makes typical spans as fast as it can and exports them: `export_app TRACER ENDPOINT SPANS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sink for `export_app`, in a process and on a core of its own: takes OTLP/HTTP bodies, counts their spans at the end."""
+"""A sink for `export_app`, on a core of its own: takes OTLP/HTTP bodies, counts their spans at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sink(BaseHTTPRequestHandler):
         self.bodies.clear()
         self._answer(str(spans).encode())
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Say nothing."""
 
     def _answer(self, body: bytes) -> None:

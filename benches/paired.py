@@ -1,4 +1,4 @@
-"""Two ways to do the same, timed in turns in one process: noise hits both, so the ratio of their minima is worth quoting."""
+"""Two ways to do the same, timed in turns in one process: noise hits both, so their ratio is worth quoting."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def run_in_turns(
     """Run both `rounds` times in turns; each is called with how often to repeat its operation."""
     ours(count // 10 + 1)
     peer(peer_count // 10 + 1)
-    times: list[tuple[float, float]] = []
-    for _ in range(rounds):
-        times.append((_time(ours, count), _time(peer, peer_count)))
+    times = [(_time(ours, count), _time(peer, peer_count)) for _ in range(rounds)]
     return Pair(min(own for own, _ in times), min(other for _, other in times))
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 @pytest.fixture
-def sink():
+def sink() -> Any:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(_on(CORES[-1], "benches.export_sink", str(port)))
@@ -53,7 +54,7 @@ def _flood(kind: str, url: str, spans: int) -> tuple[float, float]:
 
 
 @pytest.mark.timeout(600)
-def test_sustained_export(benchmark, report, sink):
+def test_sustained_export(benchmark: Any, report: Any, sink: Any) -> None:
     rounds = [(_flood("pyspan", sink, OUR_SPANS), _flood("sdk", sink, PEER_SPANS)) for _ in range(3)]
     (rate, lost), (peer_rate, peer_lost) = (max(side) for side in zip(*rounds, strict=True))
     lost = max(own[1] for own, _ in rounds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 from benches.paired import Pair
 
@@ -18,11 +19,11 @@ import gc, os
 from benches.workloads import EVENT, OK, REQUEST, SERVER
 tracer = {tracer}
 
-def resident():
+def resident() -> Any:
     gc.collect()
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
-def record(count):
+def record(count: Any) -> Any:
     for _ in range(count):
         with tracer.start_as_current_span("GET /orders/{{id}}", kind=SERVER, attributes=REQUEST) as span:
             span.add_event("loaded", EVENT)
@@ -41,7 +42,7 @@ from pyspan._core import SpanQueue
 from pyspan.sdk.trace import TracerProvider
 class Queue(list):
     native = SpanQueue(max_spans=1 << 20, max_bytes=1 << 30, batch_spans=2048, batch_bytes=2 << 20)
-    def __len__(self):
+    def __len__(self) -> Any:
         return self.native.counts()["queued_spans"]
 queue = Queue()
 provider = TracerProvider()
@@ -54,7 +55,7 @@ PEER = {
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 queue = []
 class Keep(SpanProcessor):
-    def on_end(self, span):
+    def on_end(self, span: Any) -> None:
         queue.append(span)
 provider = TracerProvider()
 provider.add_span_processor(Keep())
@@ -72,14 +73,14 @@ def _import_cost(modules: str) -> float:
     return float(_output(code))
 
 
-def test_memory_of_a_queued_span(benchmark, report):
+def test_memory_of_a_queued_span(benchmark: Any, report: Any) -> None:
     bytes_of = {name: float(_output(QUEUED.format(spans=SPANS, **parts))) for name, parts in (("o", OURS), ("p", PEER))}
     pair = Pair(bytes_of["o"], bytes_of["p"])
     report("memory of a finished, queued W2 server span", pair, unit="bytes", goal="<= 400 bytes")
     benchmark.pedantic(lambda: None, rounds=1)
 
 
-def test_import(benchmark, report):
+def test_import(benchmark: Any, report: Any) -> None:
     """Both over the API, which an instrumented program loads anyway."""
     modules = ("opentelemetry.trace", "opentelemetry.trace, pyspan", "opentelemetry.trace, opentelemetry.sdk.trace")
     rounds = [[_import_cost(module) for module in modules] for _ in range(12)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -16,7 +16,7 @@ from pyspan import propagation
 from pyspan._core import SpanQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.propagators.textmap import TextMapPropagator
 
@@ -32,7 +32,7 @@ API_PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggag
         ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000, ""),
     ],
 )
-def test_recorded_spans(benchmark, report, name, workload, count, goal):
+def test_recorded_spans(benchmark: Any, report: Any, name: Any, workload: Any, count: Any, goal: Any) -> None:
     ours, peer = tracers.discarding()
     own = ours.flushed(workload(ours.tracer))
     pair = run_in_turns(own, peer.flushed(workload(peer.tracer)), count=count, peer_count=count // 10)
@@ -40,7 +40,7 @@ def test_recorded_spans(benchmark, report, name, workload, count, goal):
     benchmark.pedantic(own, args=(count,), rounds=3)
 
 
-def test_unsampled_spans(benchmark, report):
+def test_unsampled_spans(benchmark: Any, report: Any) -> None:
     ours, peer = tracers.unsampled()
     own = workloads.server_span(ours.tracer)
     pair = run_in_turns(own, workloads.server_span(peer.tracer), count=4_000, peer_count=1_000)
@@ -55,7 +55,7 @@ def test_unsampled_spans(benchmark, report):
         ("W4 extract, span, inject (our propagators)", None),
     ],
 )
-def test_propagated_spans(benchmark, report, name: str, propagator: TextMapPropagator | None):
+def test_propagated_spans(benchmark: Any, report: Any, name: str, propagator: TextMapPropagator | None) -> None:
     ours, peer = tracers.discarding()
     own_propagator = propagator or CompositePropagator(
         [propagation.TraceContextTextMapPropagator(), propagation.W3CBaggagePropagator()]
@@ -66,8 +66,8 @@ def test_propagated_spans(benchmark, report, name: str, propagator: TextMapPropa
     benchmark.pedantic(own, args=(2_000,), rounds=3)
 
 
-def test_encoding(benchmark, report):
-    def finished(tracer) -> list:
+def test_encoding(benchmark: Any, report: Any) -> None:
+    def finished(tracer: Any) -> list[Any]:
         span = tracer.start_span("GET /orders/{id}", kind=workloads.SERVER, attributes=workloads.REQUEST)
         span.end()
         return [span] * 500
@@ -90,7 +90,7 @@ def test_encoding(benchmark, report):
     benchmark.pedantic(own, args=(5_000,), rounds=3)
 
 
-def test_processor_in_python(benchmark, report):
+def test_processor_in_python(benchmark: Any, report: Any) -> None:
     ours, peer = tracers.reading()
     own = workloads.server_span(ours.tracer)
     pair = run_in_turns(own, workloads.server_span(peer.tracer), count=1_000, peer_count=1_000)
@@ -98,7 +98,7 @@ def test_processor_in_python(benchmark, report):
     benchmark.pedantic(own, args=(1_000,), rounds=3)
 
 
-def _read_all(spans) -> list:
+def _read_all(spans: Any) -> list[Any]:
     return [(span.name, dict(span.attributes), span.context.trace_id, span.start_time, span.end_time) for span in spans]
 
 
@@ -109,7 +109,7 @@ def _read_all(spans) -> list:
         ("W2, opentelemetry's OTLP encoder as exporter", lambda spans: encode_spans(spans).SerializeToString()),
     ],
 )
-def test_exporter_in_python(benchmark, report, name: str, export: Callable[[list], object]):
+def test_exporter_in_python(benchmark: Any, report: Any, name: str, export: Callable[[Sequence[Any]], object]) -> None:
     ours, peer = tracers.exporting_in_python(export)
     own = ours.flushed(workloads.server_span(ours.tracer))
     theirs = peer.flushed(workloads.server_span(peer.tracer))

@@ -100,12 +100,8 @@ def reading() -> tuple[Traced, Traced]:
 def exporting_in_python(export: Callable[[Sequence[Any]], object]) -> tuple[Traced, Traced]:
     """Return both with a user's own exporter, in Python, behind the batch processor."""
     return (
-        _with(
-            ours.TracerProvider(), our_export.BatchSpanProcessor(_calling(our_export.SpanExporter, export), 1 << 18)
-        ),
-        _with(
-            sdk.TracerProvider(), sdk_export.BatchSpanProcessor(_calling(sdk_export.SpanExporter, export), 1 << 18)
-        ),
+        _with(ours.TracerProvider(), our_export.BatchSpanProcessor(_calling(our_export.SpanExporter, export), 1 << 18)),
+        _with(sdk.TracerProvider(), sdk_export.BatchSpanProcessor(_calling(sdk_export.SpanExporter, export), 1 << 18)),
     )
 
 

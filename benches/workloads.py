@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import SpanKind, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import Tracer
@@ -17,7 +17,7 @@ __all__ = ["empty_span", "propagated", "server_span", "start_and_end", "tasks"]
 
 # Looking up a member of an enum costs more than the attribute that it is for.
 SERVER, CLIENT, OK = SpanKind.SERVER, SpanKind.CLIENT, StatusCode.OK
-REQUEST = {
+REQUEST: Mapping[str, str | int | float | bool] = {
     "http.request.method": "GET",
     "url.path": "/orders/17",
     "http.route": "/orders/{id}",

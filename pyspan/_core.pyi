@@ -47,8 +47,11 @@ class Batch:
     def to_json(self) -> bytes:
         """Return one line of OTLP/JSON as the Collector's file exporter writes it, without the line's end."""
     def spans(self) -> list[dict[str, Any]]:
-        """Return the spans decoded, for tests and printing: trace_id, span_id and parent_span_id as hex, name, kind,
-        start_ns, end_ns, attributes, events, links, status, resource (its attributes), scope."""
+        """Return the spans decoded, for tests and printing.
+
+        Their keys: trace_id, span_id and parent_span_id as hex, name, kind, start_ns, end_ns, attributes, events,
+        links, status, resource (its attributes), scope.
+        """
     def compress(self, algorithm: str) -> bytes:
         """Return the data under "none", "gzip" or "zstd", at level 1."""
 
@@ -86,8 +89,11 @@ class Spool:
     def remove_reader(self, name: str) -> None:
         """Forget a reader and what only it still needed."""
     def stats(self) -> dict[str, int]:
-        """Return bytes, segments, accepted_spans (over all restarts), oldest_offset, next_offset, and what was damaged:
-        torn_records, skipped_records, skipped_bytes, skipped_spans, damaged_segments, damaged_readers, sync_errors."""
+        """Return counts, and what was damaged.
+
+        bytes, segments, accepted_spans (over all restarts), oldest_offset, next_offset;
+        torn_records, skipped_records, skipped_bytes, skipped_spans, damaged_segments, damaged_readers, sync_errors.
+        """
     def flush(self) -> None:
         """Force all that was appended to the disk."""
     def close(self) -> None:
@@ -136,8 +142,11 @@ class OtlpClient:
     ) -> OtlpClient:
         """Check the settings; connects to nothing yet.
 
-        `endpoint` is a whole URL: `http://`, `https://` (for HTTP with its path) or `unix:///path`. Certificates and key are PEM;
-        without `certificate` the platform's roots are trusted. Raises: ValueError with the setting and the reason.
+        `endpoint` is a whole URL: `http://`, `https://` (for HTTP with its path) or `unix:///path`. Certificates and
+        key are PEM; without `certificate` the platform's roots are trusted.
+
+        Raises:
+            ValueError: the setting and the reason.
         """
     def submit(self, batch: Batch, timeout: float, done: Callable[[OtlpReply], object]) -> OtlpCall:
         """Send without waiting; `done` is called once from the thread `pyspan-io`, unless the call is cancelled before.
@@ -242,7 +251,7 @@ class Recorder:
         native_sampler: NativeSampler | None,
         id_generator: object | None,
     ) -> Recorder:
-        """Without `native_sampler` the Python `sampler` is asked for every span; without `id_generator` ids are random."""
+        """Make one; without `native_sampler` `sampler` is asked each time, without `id_generator` ids are random."""
     def set_resource(self, resource: object, encoded: bytes, schema_url: str) -> None: ...
     def set_processor(self, processor: object | None) -> None:
         """Call `processor` at the start and end of every recording span; None calls nobody."""
@@ -253,6 +262,7 @@ class Recorder:
     def counts(self) -> dict[str, int]:
         """Return started, ended, live and unsampled spans."""
 
+@final
 class Tracer:
     """A tracer of one instrumentation scope, as `opentelemetry.trace.Tracer`."""
 
@@ -296,11 +306,13 @@ class Tracer:
 
 @final
 class Span:
-    """A span of this process, and the context manager that `start_as_current_span` returns. Nanoseconds since the epoch."""
+    """A span of this process, and the context manager of `start_as_current_span`. Times are in Unix nanoseconds."""
 
     def set_attribute(self, key: str, value: object) -> None: ...
     def set_attributes(self, attributes: Mapping[str, object]) -> None: ...
-    def add_event(self, name: str, attributes: Mapping[str, object] | None = None, timestamp: int | None = None) -> None: ...
+    def add_event(
+        self, name: str, attributes: Mapping[str, object] | None = None, timestamp: int | None = None
+    ) -> None: ...
     def add_link(self, context: SpanContext, attributes: Mapping[str, object] | None = None) -> None: ...
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None: ...
     def update_name(self, name: str) -> None: ...
@@ -377,7 +389,7 @@ class SpanQueue:
         Raises: ValueError for a limit below 1.
         """
     def fileno(self) -> int:
-        """Return the descriptor that is readable when a batch is full or after `wake`; another one in a forked child."""
+        """Return the descriptor that a full batch and `wake` make readable; another one in a forked child."""
     def clear_wakeup(self) -> None: ...
     def wake(self) -> None: ...
     def take(self, partial: bool = False) -> Batch | None:
@@ -389,7 +401,10 @@ class SpanQueue:
     def close(self) -> None:
         """Let no further span in; what comes is counted as `dropped_after_shutdown`."""
     def counts(self) -> dict[str, int]:
-        """Return queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_after_shutdown, left_to_parent."""
+        """Return what was counted in this process.
+
+        queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_after_shutdown, left_to_parent.
+        """
 
 def parse_traceparent(value: str) -> tuple[int, int, int] | None:
     """Parse a `traceparent` header into trace id, span id and flags; None for an invalid one."""
@@ -427,7 +442,8 @@ class Receivers:
     def start(self) -> dict[str, str]:
         """Bind and serve; return the bound address of each receiver by name: otlp_http, otlp_grpc, socket.
 
-        Raises: OSError that names the address and what to do (nothing is served then); RuntimeError when started before.
+        Raises: OSError that names the address and what to do (nothing is served then); RuntimeError when started
+        before.
         """
     def stop(self, timeout: float) -> bool:
         """Stop listening, let requests under way finish for up to `timeout` seconds, then cut them off.
@@ -435,5 +451,8 @@ class Receivers:
         Return whether all ended by themselves. The GIL is released meanwhile.
         """
     def stats(self) -> dict[str, int]:
-        """Return `<receiver>.<count>`: requests, accepted_spans, accepted_bytes (as decompressed), refused.<reason>,
-        connections, refused_connections, broken_connections."""
+        """Return `<receiver>.<count>` for each receiver.
+
+        requests, accepted_spans, accepted_bytes (as decompressed), refused.<reason>, connections,
+        refused_connections, broken_connections.
+        """

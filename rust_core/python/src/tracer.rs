@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A tracer of one instrumentation scope; see `pyspan/_core.pyi`.
-#[pyclass(frozen, weakref, subclass, module = "pyspan.sdk.trace")]
+#[pyclass(frozen, weakref, module = "pyspan.sdk.trace")]
 pub struct Tracer {
     pub recorder: Py<Recorder>,
     pub instrumentation_scope: Py<PyAny>,

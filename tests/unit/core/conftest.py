@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,15 +11,23 @@ import pyspan.sdk.trace  # noqa: F401 - registers the native classes with the AP
 from pyspan import _core
 
 UNLIMITED = dict.fromkeys(
-    ("attributes", "events", "links", "event_attributes", "link_attributes", "attribute_length", "span_attribute_length")
+    (
+        "attributes",
+        "events",
+        "links",
+        "event_attributes",
+        "link_attributes",
+        "attribute_length",
+        "span_attribute_length",
+    )
 )
 
 
 @pytest.fixture
-def make_recorder():
+def make_recorder() -> Any:
     """Make a recorder and its tracer; limits and samplers by name."""
 
-    def make(sampler=None, native_sampler=None, id_generator=None, **limits):
+    def make(sampler: Any = None, native_sampler: Any = None, id_generator: Any = None, **limits: Any) -> Any:
         native = native_sampler if native_sampler or sampler else _core.always_on()
         resource = SimpleNamespace(attributes={"service.name": "shop"})
         encoded = _core.encode_resource(resource.attributes)
@@ -26,16 +35,18 @@ def make_recorder():
             resource, encoded, "", _core.Limits(**{**UNLIMITED, **limits}), sampler, native, id_generator
         )
         scope = SimpleNamespace(name="tests")
-        return SimpleNamespace(recorder=recorder, tracer=recorder.tracer(scope, _core.encode_scope("tests", "1", {}), ""))
+        return SimpleNamespace(
+            recorder=recorder, tracer=recorder.tracer(scope, _core.encode_scope("tests", "1", {}), "")
+        )
 
     return make
 
 
 @pytest.fixture
-def make_queue():
+def make_queue() -> Any:
     """Make a queue; limits by name."""
 
-    def make(**settings):
+    def make(**settings: Any) -> Any:
         defaults = {"max_spans": 1000, "max_bytes": 1 << 20, "batch_spans": 100, "batch_bytes": 1 << 19}
         return _core.SpanQueue(**{**defaults, **settings})
 
@@ -43,10 +54,10 @@ def make_queue():
 
 
 @pytest.fixture
-def recorded(make_recorder, make_queue):
+def recorded(make_recorder: Any, make_queue: Any) -> Any:
     """A recorder whose spans can be taken: `recorded.tracer`, `recorded.take()`."""
     made, queue = make_recorder(), make_queue()
     made.recorder.add_queue(queue)
     made.queue = queue
-    made.take = lambda: (batch.spans() if (batch := queue.take(partial=True)) else [])
+    made.take = lambda: batch.spans() if (batch := queue.take(partial=True)) else []
     return made

@@ -6,22 +6,23 @@ import os
 import select
 import threading
 import time
+from typing import Any
 
 import pytest
 
 
-def readable(queue) -> bool:
+def readable(queue: Any) -> bool:
     return bool(select.select([queue.fileno()], [], [], 0)[0])
 
 
-def end_spans(tracer, count):
+def end_spans(tracer: Any, count: Any) -> None:
     for _ in range(count):
         tracer.start_span("op").end()
 
 
 @pytest.fixture
-def tracer_into(make_recorder):
-    def make(queue):
+def tracer_into(make_recorder: Any) -> Any:
+    def make(queue: Any) -> Any:
         made = make_recorder()
         made.recorder.add_queue(queue)
         return made.tracer
@@ -29,7 +30,7 @@ def tracer_into(make_recorder):
     return make
 
 
-def test_a_full_batch_wakes_the_worker(make_queue, tracer_into):
+def test_a_full_batch_wakes_the_worker(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue(batch_spans=3)
     tracer = tracer_into(queue)
     end_spans(tracer, 2)
@@ -42,14 +43,14 @@ def test_a_full_batch_wakes_the_worker(make_queue, tracer_into):
     assert queue.take() is None
 
 
-def test_the_worker_is_asked_for_once(make_queue, tracer_into):
+def test_the_worker_is_asked_for_once(make_queue: Any, tracer_into: Any) -> None:
     queue, calls = make_queue(), []
     queue.on_first_span(lambda: calls.append(1))
     end_spans(tracer_into(queue), 3)
     assert calls == [1]
 
 
-def test_a_callback_that_raises_does_not_reach_the_caller(make_queue, tracer_into, monkeypatch):
+def test_a_callback_that_raises_does_not_reach_the_caller(make_queue: Any, tracer_into: Any, monkeypatch: Any) -> None:
     queue, seen = make_queue(), []
     monkeypatch.setattr("sys.unraisablehook", lambda report: seen.append(str(report.exc_value)))
     queue.on_first_span(lambda: 1 / 0)
@@ -58,18 +59,19 @@ def test_a_callback_that_raises_does_not_reach_the_caller(make_queue, tracer_int
     assert queue.counts()["accepted"] == 1
 
 
-def test_a_full_queue_drops_and_counts(make_queue, tracer_into):
+def test_a_full_queue_drops_and_counts(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue(max_spans=5, batch_spans=2)
     end_spans(tracer_into(queue), 8)
     counts = queue.counts()
     assert (counts["accepted"], counts["dropped_queue_full"], counts["queued_spans"]) == (5, 3, 5)
 
 
-def test_a_blocking_queue_waits_for_room(make_queue, tracer_into):
+def test_a_blocking_queue_waits_for_room(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue(max_spans=4, batch_spans=2, block_timeout=30.0)
-    tracer, taken = tracer_into(queue), []
+    tracer = tracer_into(queue)
+    taken: list[int] = []
 
-    def drain():
+    def drain() -> None:
         while sum(taken) < 100:
             if batch := queue.take(partial=True):
                 taken.append(len(batch))
@@ -84,7 +86,7 @@ def test_a_blocking_queue_waits_for_room(make_queue, tracer_into):
     assert queue.counts()["dropped_queue_full"] == 0
 
 
-def test_a_blocking_queue_gives_up_at_its_limit(make_queue, tracer_into):
+def test_a_blocking_queue_gives_up_at_its_limit(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue(max_spans=1, block_timeout=0.05)
     tracer = tracer_into(queue)
     begin = time.monotonic()
@@ -93,7 +95,7 @@ def test_a_blocking_queue_gives_up_at_its_limit(make_queue, tracer_into):
     assert queue.counts()["dropped_queue_full"] == 1
 
 
-def test_a_closed_queue_counts_what_comes_late(make_queue, tracer_into):
+def test_a_closed_queue_counts_what_comes_late(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue()
     tracer = tracer_into(queue)
     queue.close()
@@ -102,18 +104,18 @@ def test_a_closed_queue_counts_what_comes_late(make_queue, tracer_into):
 
 
 @pytest.mark.parametrize("name", ["max_spans", "max_bytes", "batch_spans", "batch_bytes"])
-def test_limits_below_one_are_refused_by_name(make_queue, name):
+def test_limits_below_one_are_refused_by_name(make_queue: Any, name: Any) -> None:
     with pytest.raises(ValueError, match=f"{name}: 0"):
         make_queue(**{name: 0})
 
 
 @pytest.mark.parametrize("timeout", [-1.0, float("nan")])
-def test_a_nonsensical_block_timeout_is_refused(make_queue, timeout):
+def test_a_nonsensical_block_timeout_is_refused(make_queue: Any, timeout: Any) -> None:
     with pytest.raises(ValueError, match="block_timeout"):
         make_queue(block_timeout=timeout)
 
 
-def test_every_queue_gets_every_span(make_recorder, make_queue):
+def test_every_queue_gets_every_span(make_recorder: Any, make_queue: Any) -> None:
     made, queues = make_recorder(), [make_queue(), make_queue()]
     for queue in queues:
         made.recorder.add_queue(queue)
@@ -123,7 +125,7 @@ def test_every_queue_gets_every_span(make_recorder, make_queue):
     assert [queue.counts()["accepted"] for queue in queues] == [2, 3]
 
 
-def test_spans_of_several_scopes_share_a_request(make_recorder, make_queue):
+def test_spans_of_several_scopes_share_a_request(make_recorder: Any, make_queue: Any) -> None:
     from pyspan import _core
 
     made, queue = make_recorder(), make_queue()
@@ -138,7 +140,7 @@ def test_spans_of_several_scopes_share_a_request(make_recorder, make_queue):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_starts_empty_with_its_own_wakeup_and_fresh_ids(make_queue, tracer_into):
+def test_a_forked_child_starts_empty_with_its_own_wakeup_and_fresh_ids(make_queue: Any, tracer_into: Any) -> None:
     queue, started = make_queue(), []
     queue.on_first_span(lambda: started.append(os.getpid()))
     tracer = tracer_into(queue)
@@ -160,11 +162,11 @@ def test_a_forked_child_starts_empty_with_its_own_wakeup_and_fresh_ids(make_queu
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_forks_while_another_thread_drains_never_hang_the_child(make_queue, tracer_into):
+def test_forks_while_another_thread_drains_never_hang_the_child(make_queue: Any, tracer_into: Any) -> None:
     queue = make_queue(batch_spans=1)
     tracer, stop = tracer_into(queue), threading.Event()
 
-    def drain():
+    def drain() -> None:
         while not stop.is_set():
             queue.take(partial=True)
 

@@ -341,7 +341,7 @@ impl Span {
         self.state.borrow(py).body.as_ref().map_or(0, |body| body.links.dropped)
     }
 
-    #[pyo3(signature = (indent=Some(4)))]
+    #[pyo3(signature = (indent=Some(4)), text_signature = "($self, indent=4)")]
     fn to_json<'py>(slf: &Bound<'py, Self>, indent: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
         api::readable(slf.py())?.call_method1("to_json", (slf, indent))
     }
