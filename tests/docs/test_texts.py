@@ -14,6 +14,7 @@ from tests.docs.blocks import ROOT, Block, blocks, texts
 from tests.support.otlp_sink import OtlpSink
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+NAMED = re.compile(r"`((?:benches|docs|examples|pyspan|rust_core|tests|tools)/[\w./-]*)`")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
@@ -60,6 +61,12 @@ def test_the_reference_names_every_key_of_the_agent() -> None:
 
     table = (ROOT / "docs" / "reference" / "agent.md").read_text()
     assert [setting.key for setting in SETTINGS if f"`{setting.key}`" not in table] == []
+
+
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(path: Path) -> None:
+    named = NAMED.findall(path.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_shell_block_is_run_or_says_why_not() -> None:
