@@ -9,6 +9,7 @@ from typing import Any
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # published without types
 
 from pyspan.sdk import _configure
+from pyspan.sdk._environment import OTEL_PYTHON_ID_GENERATOR
 
 __all__ = ["PyspanConfigurator", "PyspanDistro"]
 
@@ -68,7 +69,7 @@ def _wants_handler() -> bool:
 
 
 def _id_generator() -> Any:
-    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip()
+    name = os.environ.get(OTEL_PYTHON_ID_GENERATOR, "").strip()
     return None if name in ("", "random") else _registered("opentelemetry_id_generator", name)()
 
 

@@ -6,20 +6,18 @@ overrides `should_sample` has none and is called for every span.
 
 from __future__ import annotations
 
-import abc
-import enum
 import logging
 import os
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.trace import get_current_span
 
 from pyspan import _core
 from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+from pyspan.sdk.trace._sampler import Decision, Sampler, SamplingResult, decides_like, result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanKind, TraceState
@@ -45,62 +43,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-class Decision(enum.Enum):
-    """Whether a span records, and whether it is sampled, that is exported."""
-
-    DROP = 0
-    RECORD_ONLY = 1
-    RECORD_AND_SAMPLE = 2
-
-    def is_recording(self) -> bool:
-        return self is not Decision.DROP
-
-    def is_sampled(self) -> bool:
-        return self is Decision.RECORD_AND_SAMPLE
-
-
-class SamplingResult:
-    """A decision, with the attributes and the trace state that the span gets."""
-
-    def __init__(
-        self,
-        decision: Decision,
-        attributes: Attributes = None,
-        trace_state: TraceState | None = None,
-    ) -> None:
-        self.decision = decision
-        self.attributes: Mapping[str, Any] = MappingProxyType({} if attributes is None else dict(attributes))
-        self.trace_state = trace_state
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.decision!s}, attributes={self.attributes!s})"
-
-
-class Sampler(abc.ABC):
-    """Decides on each span as it starts."""
-
-    @abc.abstractmethod
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: TraceState | None = None,
-    ) -> SamplingResult: ...
-
-    @abc.abstractmethod
-    def get_description(self) -> str:
-        """Return a name that tells the settings too."""
-
-    @property
-    def _native(self) -> NativeSampler | None:
-        """The sampler that decides the same natively, if there is one."""
-        return None
-
-
 class StaticSampler(Sampler):
     """Decides the same for every span."""
 
@@ -117,14 +59,14 @@ class StaticSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        return _result(self._decision, attributes, parent_context)
+        return result(self._decision, attributes, parent_context)
 
     def get_description(self) -> str:
         return "AlwaysOffSampler" if self._decision is Decision.DROP else "AlwaysOnSampler"
 
     @property
     def _native(self) -> NativeSampler | None:
-        if self._decision is Decision.RECORD_ONLY or not _decides_like(self, StaticSampler):
+        if self._decision is Decision.RECORD_ONLY or not decides_like(self, StaticSampler):
             return None
         return _core.always_on() if self._decision is Decision.RECORD_AND_SAMPLE else _core.always_off()
 
@@ -175,14 +117,14 @@ class TraceIdRatioBased(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         sampled = trace_id & self.TRACE_ID_LIMIT < self.bound
-        return _result(Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP, attributes, parent_context)
+        return result(Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP, attributes, parent_context)
 
     def get_description(self) -> str:
         return f"TraceIdRatioBased{{{self._rate}}}"
 
     @property
     def _native(self) -> NativeSampler | None:
-        return _core.trace_id_ratio(self._rate) if _decides_like(self, TraceIdRatioBased) else None
+        return _core.trace_id_ratio(self._rate) if decides_like(self, TraceIdRatioBased) else None
 
 
 class ParentBased(Sampler):
@@ -230,7 +172,7 @@ class ParentBased(Sampler):
     def _native(self) -> NativeSampler | None:
         known = [getattr(sampler, "_native", None) for sampler in self._samplers()]
         natives: list[NativeSampler] = [native for native in known if native is not None]
-        if len(natives) < len(known) or not _decides_like(self, ParentBased):
+        if len(natives) < len(known) or not decides_like(self, ParentBased):
             return None
         return _core.parent_based(*natives)
 
@@ -270,10 +212,10 @@ class AlwaysRecordSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        result = self._root.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        if result.decision is not Decision.DROP:
-            return result
-        return SamplingResult(Decision.RECORD_ONLY, result.attributes, result.trace_state)
+        asked = self._root.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if asked.decision is not Decision.DROP:
+            return asked
+        return SamplingResult(Decision.RECORD_ONLY, asked.attributes, asked.trace_state)
 
     def get_description(self) -> str:
         return f"AlwaysRecordSampler{{{self._root.get_description()}}}"
@@ -318,17 +260,3 @@ def _with_rate(sampler: Callable[[float], Sampler]) -> Sampler:
     except ValueError:
         logger.warning("Could not convert TRACES_SAMPLER_ARG to float. Using default rate 1.0.")
         return sampler(1.0)
-
-
-def _result(decision: Decision, attributes: Attributes, parent_context: Context | None) -> SamplingResult:
-    kept = None if decision is Decision.DROP else attributes
-    return SamplingResult(decision, kept, _get_parent_trace_state(parent_context))
-
-
-def _get_parent_trace_state(parent_context: Context | None) -> TraceState | None:
-    parent = get_current_span(parent_context).get_span_context()
-    return parent.trace_state if parent.is_valid else None
-
-
-def _decides_like(sampler: Sampler, known: type[Sampler]) -> bool:
-    return type(sampler).should_sample is known.should_sample

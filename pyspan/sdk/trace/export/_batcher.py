@@ -121,6 +121,7 @@ class Batcher:
             if everything:
                 due = time.monotonic() + self._settings.delay
             self._answer(asked)
+        self._export_batches(partial=True)  # what came while the last export was under way
         self._answer(self._asked)
 
     def _wait_for_work(self, due: float) -> int:

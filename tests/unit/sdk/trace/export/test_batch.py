@@ -131,6 +131,21 @@ def test_shutdown_exports_the_rest_and_shuts_the_exporter_down() -> None:
     assert gate.down
 
 
+def test_what_comes_while_the_last_export_is_under_way_is_exported_too() -> None:
+    gate = Gate()
+    processor, tracer, _ = make(gate, max_export_batch_size=2)
+    end(tracer, "a", "b")
+    assert gate.entered.acquire(timeout=5)
+    end(tracer, "c")
+    ending = threading.Thread(target=processor.shutdown)
+    ending.start()
+    while not processor._shipment._closed:  # type: ignore[union-attr]
+        time.sleep(0.001)
+    gate.open.set()
+    ending.join()
+    assert gate.batches == [["a", "b"], ["c"]]
+
+
 def test_shutdown_ends_at_its_deadline_and_counts_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     processor, tracer, _ = make(gate, max_export_batch_size=1)
