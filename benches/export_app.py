@@ -25,11 +25,12 @@ def main(kind: str, endpoint: str, count: int) -> None:
 
 
 def _ours(endpoint: str) -> Any:
+    """Make pyspan wait for room where the queue is full: a flood comes to the pace of the sink, and loses nothing."""
     from pyspan.sdk.trace import TracerProvider
     from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter
 
     provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint), block_timeout=30.0))
     return provider
 
 
