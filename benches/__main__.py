@@ -1,17 +1,21 @@
-"""`make bench`: every benchmark beside its peer, then one table with the ratios."""
+"""`make bench`: the core, the tracer beside opentelemetry-sdk, the agent beside rotel, as tables with the ratios."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+RUNS = (
+    ["cargo", "bench", "--quiet", "-p", "pyspan-core"],
+    [sys.executable, "-m", "pytest", "benches", "-q", "-p", "no:cacheprovider", "--benchmark-enable"]
+    + ["--benchmark-only", "--benchmark-disable-gc", "--benchmark-columns=min"],
+    [sys.executable, "-m", "benches.agent.run"],
+)
+
 
 def main() -> int:
-    """Run the benchmarks of the core in Rust, then those in Python, which print the table."""
+    """Run them one after the other; the worst exit code is ours."""
     root = Path(__file__).resolve().parent.parent
-    cargo = subprocess.run(["cargo", "bench", "--quiet", "-p", "pyspan-core"], cwd=root, check=False)
-    command = [sys.executable, "-m", "pytest", "benches", "-q", "-p", "no:cacheprovider"]
-    command += ["--benchmark-enable", "--benchmark-only", "--benchmark-disable-gc", "--benchmark-columns=min"]
-    return subprocess.run([*command, *sys.argv[1:]], cwd=root, check=False).returncode or cargo.returncode
+    return max(subprocess.run(command, cwd=root, check=False).returncode for command in RUNS)
 
 
 if __name__ == "__main__":
