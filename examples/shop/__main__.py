@@ -118,26 +118,41 @@ def count_started(fleet: Fleet) -> int:
     return sum(fleet.ledger(name).stat().st_size // line_bytes for name in SERVICES)
 
 
-async def demo(directory: Path, *, once: bool) -> bool:
+async def demo(fleet: Fleet, *, once: bool) -> bool:
     """Start everything, say what is missing, and run."""
-    async with Fleet(directory) as fleet:
-        for reason in fleet.missing:
-            print(f"MISSING: {reason}")
+    _cancel_on_signals()
+    for reason in fleet.missing:
+        print(f"MISSING: {reason}")
+    async with fleet:
         same = await (run_once(fleet) if once else run_on(fleet))
-        if fleet.missing:
-            print(f"{len(fleet.missing)} of 2 far ends left out: {'; '.join(fleet.missing)}")
-        return same
+    if fleet.missing:
+        print(f"{len(fleet.missing)} of 2 far ends left out: {'; '.join(fleet.missing)}")
+    return same
+
+
+def _cancel_on_signals() -> None:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def cancel() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not disturb the stopping
+            loop.add_signal_handler(number, lambda: None)
+        if task:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, cancel)
 
 
 def main() -> int:
     """Run the demo; 1 means that spans were lost or made up."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    once = os.environ.get("ONCE", "") not in {"", "0"}
     (ROOT / "target").mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / "target"))
     try:
-        same = asyncio.run(demo(directory, once=os.environ.get("ONCE", "") not in {"", "0"}))
-    except KeyboardInterrupt:
-        same = True
+        same = asyncio.run(demo(Fleet(directory), once=once))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("\ninterrupted, everything is stopped")
+        same = not once
     except Exception:
         print(f"\nthe demo failed; logs and data are in {directory}", file=sys.stderr)
         raise

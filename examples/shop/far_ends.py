@@ -8,11 +8,14 @@ from types import TracebackType
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from examples.shop.spans import Row, parse
 from pyspan._core import Batch
 
 __all__ = ["Arrivals", "FarEnd", "FileEnd", "KafkaEnd"]
+
+PARTITIONS = 3
 
 
 class Arrivals:
@@ -50,9 +53,11 @@ class KafkaEnd:
     def __init__(self, broker: str, topic: str, *, keep: bool) -> None:
         self.name = "Kafka"
         self.arrived = Arrivals(keep=keep)
+        self._broker, self._topic = broker, topic
         self._consumer = AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest")
 
     async def __aenter__(self) -> KafkaEnd:
+        await self._create_topic()
         await self._consumer.start()
         return self
 
@@ -60,6 +65,14 @@ class KafkaEnd:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._consumer.stop()
+
+    async def _create_topic(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._broker)
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(self._topic, PARTITIONS, 1)])  # one that is there stays as it is
+        finally:
+            await admin.close()
 
     async def poll(self) -> None:
         """Read what is new."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,20 +24,21 @@ UNUSED_INSTRUMENTATIONS = "asyncio,fastapi,flask,requests,sqlite3,threading,urll
 
 
 class Fleet:
-    """Start with `async with`; `missing` says what was left out and why."""
+    """Made, it has installed what it needs; start it with `async with`. `missing` says what was left out and why."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.missing: list[str] = []
-        self.kafka: Kafka | None = None
-        self.collector: Collector | None = None
+        self.kafka = Kafka(directory / "kafka") if self._is_installed(get_kafka) else None
+        if not is_built():
+            print("building the OpenTelemetry Collector: about 10 minutes the first time", flush=True)
+        self.collector = Collector(directory / "collector") if self._is_installed(get_collector) else None
         self.ports = {name: free_port() for name in SERVICES}
         self.agent_port, self.admin_port = free_port(), free_port()
         self._stop = ExitStack()
 
     async def __aenter__(self) -> Fleet:
         try:
-            await self._install()
             self._start()
         except BaseException:
             self._stop.close()
@@ -72,22 +73,13 @@ class Fleet:
         """Stop the agent in order, which drains its spool."""
         self._agent.stop(60.0)
 
-    async def _install(self) -> None:
-        if not is_built():
-            print("installing Kafka and building the Collector (about 10 minutes the first time)", flush=True)
-        results = await asyncio.gather(
-            asyncio.to_thread(get_kafka), asyncio.to_thread(get_collector), return_exceptions=True
-        )
-        have_kafka, have_collector = (self._is_there(result) for result in results)
-        self.kafka = Kafka(self.directory / "kafka") if have_kafka else None
-        self.collector = Collector(self.directory / "collector") if have_collector else None
-
-    def _is_there(self, result: Path | BaseException) -> bool:
-        if isinstance(result, MissingToolchainError):
-            self.missing.append(str(result))
-        elif isinstance(result, BaseException):
-            raise result
-        return isinstance(result, Path)
+    def _is_installed(self, get: Callable[[], Path]) -> bool:
+        try:
+            get()
+        except MissingToolchainError as error:
+            self.missing.append(str(error))
+            return False
+        return True
 
     def _start(self) -> None:
         if self.kafka:
