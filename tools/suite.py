@@ -49,8 +49,10 @@ def run_fuzz() -> Result:
     """Fuzz the OTLP walk and the spool's recovery; each target that survives counts as passed."""
     if not FUZZ.exists():
         return Result("fuzz", failed=1, reasons=(f"{FUZZ} is missing",))
-    status, _ = _watch(["bash", str(FUZZ), str(FUZZ_SECONDS)])
-    return Result("fuzz", passed=int(not status), failed=int(bool(status)))
+    status, output = _watch(["bash", str(FUZZ), str(FUZZ_SECONDS)])
+    targets = len(re.findall(r"^fuzzing ", output, re.MULTILINE))
+    failed = int(bool(status) or not targets)
+    return Result("fuzz", passed=max(0, targets - failed), failed=failed)
 
 
 RUNNERS: dict[str, Callable[[], Result]] = {"cargo": run_cargo, "pytest": run_pytest, "fuzz": run_fuzz}
