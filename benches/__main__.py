@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+BENCHMARK = ["--benchmark-enable", "--benchmark-only", "--benchmark-disable-gc", "--benchmark-columns=min"]
 RUNS = (
     ["cargo", "bench", "--quiet", "-p", "pyspan-core"],
-    [sys.executable, "-m", "pytest", "benches", "-q", "-p", "no:cacheprovider", "--benchmark-enable"]
-    + ["--benchmark-only", "--benchmark-disable-gc", "--benchmark-columns=min"],
+    [sys.executable, "-m", "pytest", "benches", "-q", "-p", "no:cacheprovider", *BENCHMARK],
     [sys.executable, "-m", "benches.agent.run"],
 )
 
