@@ -116,7 +116,7 @@ fn set_one(
     set: &mut impl FnMut(Option<&str>, &Value<'_>),
     max_length: Option<u32>,
 ) {
-    let Some(text) = key_text(py, api, key) else { return set(None, &Value::Null) };
+    let Some(text) = item_key(py, api, key) else { return set(None, &Value::Null) };
     set(Some(text.as_str()), &encode(py, api, value, max_length, 0).as_value());
 }
 
@@ -128,6 +128,27 @@ pub fn key_text<'a>(py: Python<'_>, api: &Api, key: &'a Bound<'_, PyAny>) -> Opt
         api::warn(py, &api.logger, "invalid key `%s`. must be non-empty string. Dropping key from attributes.", &[key]);
     }
     text
+}
+
+/// The key of a mapping's item: what is no string is taken by its `str()`, with a warning, as the SDK does.
+#[inline]
+fn item_key<'a>(py: Python<'_>, api: &Api, key: &'a Bound<'_, PyAny>) -> Option<Text<'a>> {
+    if key.is_instance_of::<PyString>() || !key.is_truthy().unwrap_or(false) || !says_something(key) {
+        return key_text(py, api, key);
+    }
+    let kind = key.get_type();
+    api::warn(py, &api.logger, "Invalid type `%s` for attribute key `%s`, its str() is used.", &[kind.as_any(), key]);
+    key.str().map(|text| Text::Replaced(replaced(&text))).ok()
+}
+
+/// True when the type defines `__str__` or `__repr__`; the default text, an address, says nothing.
+fn says_something(value: &Bound<'_, PyAny>) -> bool {
+    let kind = value.get_type();
+    ["__str__", "__repr__"].iter().any(|name| {
+        let own = kind.getattr(*name).ok();
+        let default = value.py().get_type::<PyAny>().getattr(*name).ok();
+        matches!((own, default), (Some(own), Some(default)) if !own.is(&default))
+    })
 }
 
 /// Text of a Python string; lone surrogates, which UTF-8 cannot hold, are replaced.
@@ -301,14 +322,14 @@ fn encode_mapping(
     let mut out = Vec::new();
     for item in value.cast::<PyMapping>()?.items()?.iter() {
         let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        if let Some(key) = key_text(py, api, &key) {
+        if let Some(key) = item_key(py, api, &key) {
             put_key_value(&mut out, 1, key.as_str(), &encode(py, api, &value, max_length, depth + 1).as_value());
         }
     }
     Ok(out)
 }
 
-/// Takes `str()` where the type defines one; the default text, an address, says nothing.
+/// Takes `str()` where the type defines one.
 fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> Encoded<'a> {
     let kind = value.get_type();
     api::warn(
@@ -317,12 +338,7 @@ fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> En
         "Invalid type `%s` for attribute value. Its str() is used where the type defines one, else null.",
         &[kind.as_any()],
     );
-    let speaks = |name: &str| {
-        let own = kind.getattr(name).ok();
-        let default = py.get_type::<PyAny>().getattr(name).ok();
-        matches!((own, default), (Some(own), Some(default)) if !own.is(&default))
-    };
-    if !speaks("__str__") && !speaks("__repr__") {
+    if !says_something(value) {
         return Encoded::Borrowed(Value::Null);
     }
     match value.str() {

@@ -44,7 +44,8 @@ pub fn format<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>) -> Stri
 
 fn encode(value: &str, out: &mut String) {
     for byte in value.bytes() {
-        if is_octet(byte) && byte != b'%' {
+        // A plus is legal as it is, but readers that follow HTML forms take it for a blank.
+        if is_octet(byte) && !matches!(byte, b'%' | b'+') {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -104,6 +105,12 @@ mod tests {
     #[test]
     fn broken_escapes_stay_as_they_are() {
         assert_eq!(parse("a=100%,b=%zz,c=%ff"), owned(&[("a", "100%"), ("b", "%zz"), ("c", "\u{fffd}")]));
+    }
+
+    #[test]
+    fn a_plus_is_escaped_and_read_as_it_is() {
+        assert_eq!(format([("a", "1+1")]), "a=1%2B1");
+        assert_eq!(parse("a=1+1"), owned(&[("a", "1+1")]));
     }
 
     #[test]
