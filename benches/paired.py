@@ -32,6 +32,7 @@ def run_in_turns(
     ours: Callable[[int], object], peer: Callable[[int], object], *, count: int, peer_count: int, rounds: int = ROUNDS
 ) -> Pair:
     """Run both `rounds` times in turns; each is called with how often to repeat its operation."""
+    gc.freeze()  # what pytest has loaded is nobody's cost
     ours(count // 10 + 1)
     peer(peer_count // 10 + 1)
     times = [(_time(ours, count), _time(peer, peer_count)) for _ in range(rounds)]

@@ -19,11 +19,11 @@ import gc, os
 from benches.workloads import EVENT, OK, REQUEST, SERVER
 tracer = {tracer}
 
-def resident() -> Any:
+def resident():
     gc.collect()
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
-def record(count: Any) -> Any:
+def record(count):
     for _ in range(count):
         with tracer.start_as_current_span("GET /orders/{{id}}", kind=SERVER, attributes=REQUEST) as span:
             span.add_event("loaded", EVENT)
@@ -42,7 +42,7 @@ from pyspan._core import SpanQueue
 from pyspan.sdk.trace import TracerProvider
 class Queue(list):
     native = SpanQueue(max_spans=1 << 20, max_bytes=1 << 30, batch_spans=2048, batch_bytes=2 << 20)
-    def __len__(self) -> Any:
+    def __len__(self):
         return self.native.counts()["queued_spans"]
 queue = Queue()
 provider = TracerProvider()
@@ -55,7 +55,7 @@ PEER = {
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 queue = []
 class Keep(SpanProcessor):
-    def on_end(self, span: Any) -> None:
+    def on_end(self, span):
         queue.append(span)
 provider = TracerProvider()
 provider.add_span_processor(Keep())

@@ -1,57 +1,65 @@
-//! Encoded spans, grouped by scope, as one `ExportTraceServiceRequest`.
+//! Encoded spans as an `ExportTraceServiceRequest`, framed in place: only lengths are filled in when the last span is there.
 
-use super::buffers;
-use super::wire::{LEN, put_bytes, put_varint, tag, varint_len};
-use crate::scope::{Resource, Scope};
+use super::wire::{LEN, put_bytes, tag};
+use crate::scope::Scope;
 use std::sync::Arc;
 
-/// Encoded spans of one scope: `ScopeSpans.spans` fields one after the other.
+/// The two lengths in front of the spans take five bytes each whatever they are: a varint may have leading zeros.
+const LEN_BYTES: usize = 5;
+const RESOURCE_SPANS_LEN_AT: usize = 1;
+
+/// Encoded spans of one scope, in a `ResourceSpans` of their own.
 #[derive(Debug)]
 pub struct Section {
     /// The scope they belong to.
     pub scope: Arc<Scope>,
-    /// The encoded fields.
-    pub spans: Vec<u8>,
+    bytes: Vec<u8>,
+    scope_spans_len_at: usize,
 }
 
-/// Writes an `ExportTraceServiceRequest` of `sections`; neighbours of one resource share a `ResourceSpans`.
+impl Section {
+    /// Opens a section without spans in an empty buffer. The schema URLs come before the spans: the order of fields is free.
+    #[must_use]
+    pub fn open(scope: &Arc<Scope>, mut bytes: Vec<u8>) -> Self {
+        put_open_header(&mut bytes, 1);
+        put_bytes(&mut bytes, 1, &scope.resource.encoded);
+        put_url(&mut bytes, &scope.resource.schema_url);
+        let scope_spans_len_at = bytes.len() + 1;
+        put_open_header(&mut bytes, 2);
+        put_bytes(&mut bytes, 1, &scope.encoded);
+        put_url(&mut bytes, &scope.schema_url);
+        Self { scope: scope.clone(), bytes, scope_spans_len_at }
+    }
+
+    /// Returns the buffer that `ScopeSpans.spans` fields are appended to.
+    #[inline]
+    pub fn spans(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Returns the bytes with their lengths.
+    #[must_use]
+    fn close(mut self) -> Vec<u8> {
+        for at in [RESOURCE_SPANS_LEN_AT, self.scope_spans_len_at] {
+            let inner = self.bytes.len() - at - LEN_BYTES;
+            fill_len(&mut self.bytes[at..at + LEN_BYTES], inner);
+        }
+        self.bytes
+    }
+}
+
+/// Makes one request of `sections`; with a single one nothing is copied.
 #[must_use]
-pub fn frame_request(sections: &[Section]) -> Vec<u8> {
-    let groups = || sections.chunk_by(|a, b| Arc::ptr_eq(&a.scope.resource, &b.scope.resource));
-    let total = groups().map(|group| delimited(resource_spans_len(group))).sum();
-    let mut out = buffers::take(total);
-    for group in groups() {
-        put_header(&mut out, 1, resource_spans_len(group));
-        put_resource_spans(&mut out, group);
-    }
-    out
+pub fn frame_request(sections: Vec<Section>) -> Vec<u8> {
+    let mut closed = sections.into_iter().map(Section::close);
+    let mut request = closed.next().unwrap_or_default();
+    closed.for_each(|section| request.extend_from_slice(&section));
+    request
 }
 
-fn put_resource_spans(out: &mut Vec<u8>, group: &[Section]) {
-    let resource = &group[0].scope.resource;
-    put_bytes(out, 1, &resource.encoded);
-    for section in group {
-        put_header(out, 2, scope_spans_len(section));
-        put_bytes(out, 1, &section.scope.encoded);
-        out.extend_from_slice(&section.spans);
-        put_url(out, &section.scope.schema_url);
-    }
-    put_url(out, &resource.schema_url);
-}
-
-fn resource_spans_len(group: &[Section]) -> usize {
-    let Resource { encoded, schema_url } = &*group[0].scope.resource;
-    let scopes: usize = group.iter().map(|section| delimited(scope_spans_len(section))).sum();
-    delimited(encoded.len()) + scopes + url_len(schema_url)
-}
-
-fn scope_spans_len(section: &Section) -> usize {
-    delimited(section.scope.encoded.len()) + section.spans.len() + url_len(&section.scope.schema_url)
-}
-
-fn put_header(out: &mut Vec<u8>, field: u8, len: usize) {
+fn put_open_header(out: &mut Vec<u8>, field: u8) {
     out.push(tag(field, LEN));
-    put_varint(out, len as u64);
+    out.extend_from_slice(&[0; LEN_BYTES]);
 }
 
 fn put_url(out: &mut Vec<u8>, url: &str) {
@@ -60,34 +68,46 @@ fn put_url(out: &mut Vec<u8>, url: &str) {
     }
 }
 
-fn url_len(url: &str) -> usize {
-    if url.is_empty() { 0 } else { delimited(url.len()) }
-}
-
-const fn delimited(len: usize) -> usize {
-    1 + varint_len(len as u64) + len
+fn fill_len(place: &mut [u8], mut len: usize) {
+    let last = place.len() - 1;
+    for byte in &mut place[..last] {
+        *byte = len.to_le_bytes()[0] | 0x80;
+        len >>= 7;
+    }
+    place[last] = len.to_le_bytes()[0] & 0x7f;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Resource;
 
     fn section(resource: &Arc<Resource>, name: &[u8], spans: &[u8]) -> Section {
-        let scope = Scope { resource: resource.clone(), encoded: name.to_vec(), schema_url: String::new() };
-        Section { scope: Arc::new(scope), spans: spans.to_vec() }
+        let scope = Scope { resource: resource.clone(), encoded: name.to_vec(), schema_url: "s".into() };
+        let mut section = Section::open(&Arc::new(scope), Vec::new());
+        section.spans().extend_from_slice(spans);
+        section
     }
 
     #[test]
-    fn sections_of_one_resource_share_a_resource_spans() {
+    fn lengths_are_filled_in_around_the_spans() {
         let resource = Arc::new(Resource { encoded: b"R".to_vec(), schema_url: "u".into() });
-        let framed = frame_request(&[section(&resource, b"A", b"\x12\x01x"), section(&resource, b"B", b"\x12\x01y")]);
-        assert_eq!(framed, b"\x0a\x16\x0a\x01R\x12\x06\x0a\x01A\x12\x01x\x12\x06\x0a\x01B\x12\x01y\x1a\x01u");
+        let framed = frame_request(vec![section(&resource, b"A", b"\x12\x01x")]);
+        let expected = b"\x0a\x95\x80\x80\x80\x00\x0a\x01R\x1a\x01u\x12\x89\x80\x80\x80\x00\x0a\x01A\x1a\x01s\x12\x01x";
+        assert_eq!(framed, expected);
     }
 
     #[test]
-    fn another_resource_starts_another_resource_spans() {
-        let (one, two) = (Arc::new(Resource::default()), Arc::new(Resource::default()));
-        let framed = frame_request(&[section(&one, b"A", b""), section(&two, b"A", b"")]);
-        assert_eq!(framed, b"\x0a\x07\x0a\x00\x12\x03\x0a\x01A\x0a\x07\x0a\x00\x12\x03\x0a\x01A");
+    fn each_scope_has_a_resource_spans_of_its_own() {
+        let resource = Arc::new(Resource::default());
+        let one = || section(&resource, b"A", b"\x12\x00");
+        let framed = frame_request(vec![one(), one()]);
+        assert_eq!(framed, [frame_request(vec![one()]), frame_request(vec![one()])].concat());
+    }
+
+    #[test]
+    fn a_long_section_has_a_true_length() {
+        let framed = frame_request(vec![section(&Arc::default(), b"A", &[0; 300])]);
+        assert_eq!(crate::otlp::wire::read_varint(&framed[1..]), Some((framed.len() as u64 - 6, 5)));
     }
 }

@@ -1,6 +1,7 @@
 //! A chunk: encoded spans, by scope, on their way to becoming a batch.
 
 use crate::otlp::batch::Batch;
+use crate::otlp::buffers;
 use crate::otlp::frame::{Section, frame_request};
 use crate::otlp::wire::{LEN, put_varint, tag};
 use crate::scope::Scope;
@@ -16,7 +17,7 @@ pub(super) struct Chunk {
 impl Chunk {
     #[inline]
     pub(super) fn push(&mut self, scope: &Arc<Scope>, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let spans = self.section(scope);
+        let spans = self.section(scope).spans();
         spans.reserve(len + 11);
         spans.push(tag(2, LEN));
         put_varint(spans, len as u64);
@@ -25,28 +26,23 @@ impl Chunk {
         self.bytes += len;
     }
 
-    /// Finds the buffer of `scope`, newest first: neighbours in time are mostly of one scope.
+    /// Finds the section of `scope`, newest first: neighbours in time are mostly of one scope.
     #[inline]
-    fn section(&mut self, scope: &Arc<Scope>) -> &mut Vec<u8> {
+    fn section(&mut self, scope: &Arc<Scope>) -> &mut Section {
         let known = self.sections.iter().rposition(|section| Arc::ptr_eq(&section.scope, scope));
-        let position = known.unwrap_or_else(|| {
-            self.sections.push(Section { scope: scope.clone(), spans: Vec::new() });
-            self.sections.len() - 1
-        });
-        &mut self.sections[position].spans
+        let position = known.unwrap_or_else(|| self.open(scope));
+        &mut self.sections[position]
     }
 
-    pub(super) fn frame(&self) -> Batch {
-        Batch { data: frame_request(&self.sections), spans: self.spans }
+    /// Opens a section; the first one becomes the batch, so it takes a buffer that an earlier batch has left.
+    #[cold]
+    fn open(&mut self, scope: &Arc<Scope>) -> usize {
+        let buffer = if self.sections.is_empty() { buffers::take(0) } else { Vec::new() };
+        self.sections.push(Section::open(scope, buffer));
+        self.sections.len() - 1
     }
 
-    /// Empties the chunk and keeps the buffers; scopes that were not used since the last time are let go.
-    pub(super) fn clear(&mut self) {
-        self.sections.retain(|section| !section.spans.is_empty());
-        for section in &mut self.sections {
-            section.spans.clear();
-        }
-        self.spans = 0;
-        self.bytes = 0;
+    pub(super) fn frame(self) -> Batch {
+        Batch { data: frame_request(self.sections), spans: self.spans }
     }
 }

@@ -72,7 +72,6 @@ pub struct Queue {
 struct Inner {
     current: Chunk,
     full: VecDeque<Chunk>,
-    spare: Option<Chunk>,
     counts: Counts,
     wakeup: Wakeup,
     generation: u64,
@@ -135,16 +134,9 @@ impl Queue {
 
     /// Takes the oldest full batch; with `partial` also one that is not full. Frames it outside of the lock.
     pub fn take(&self, partial: bool) -> Option<Batch> {
-        let mut chunk = self.lock().take(partial)?;
-        let batch = chunk.frame();
-        let mut inner = self.lock();
-        inner.counts.queued_spans = inner.counts.queued_spans.saturating_sub(chunk.spans);
-        inner.counts.queued_bytes = inner.counts.queued_bytes.saturating_sub(chunk.bytes);
-        inner.counts.taken += chunk.spans as u64;
-        chunk.clear();
-        inner.spare = Some(chunk);
+        let chunk = self.lock().take(partial)?;
         self.room.notify_all();
-        Some(batch)
+        Some(chunk.frame())
     }
 
     /// Lets no further span in and wakes whoever waits for room.
@@ -189,7 +181,6 @@ impl Inner {
         Ok(Self {
             current: Chunk::default(),
             full: VecDeque::new(),
-            spare: None,
             counts: Counts::default(),
             wakeup: Wakeup::new()?,
             generation: fork::generation(),
@@ -208,8 +199,7 @@ impl Inner {
         if self.current.spans == 0 {
             return;
         }
-        let next = self.spare.take().unwrap_or_default();
-        self.full.push_back(std::mem::replace(&mut self.current, next));
+        self.full.push_back(std::mem::take(&mut self.current));
         self.wakeup.wake();
     }
 
@@ -217,7 +207,11 @@ impl Inner {
         if partial && self.full.is_empty() {
             self.finish_current();
         }
-        self.full.pop_front()
+        let chunk = self.full.pop_front()?;
+        self.counts.queued_spans -= chunk.spans;
+        self.counts.queued_bytes -= chunk.bytes;
+        self.counts.taken += chunk.spans as u64;
+        Some(chunk)
     }
 
     /// Starts empty in a forked child. The wake-up is made anew, else the child would wake its parent's worker.
@@ -227,7 +221,6 @@ impl Inner {
         self.counts = Counts { left_to_parent, ..Counts::default() };
         self.current = Chunk::default();
         self.full.clear();
-        self.spare = None;
         self.wakeup.renew();
         self.started = false;
         self.generation = fork::generation();

@@ -24,10 +24,18 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Returns true for the types that nearly all attributes have.
+    /// Returns the length of a scalar as the content of an `AnyValue`, if every length around it takes one byte beside a
+    /// key of `key_len`: four bytes of headers and the two texts stay below 128.
     #[inline]
-    const fn is_scalar(&self) -> bool {
-        matches!(self, Self::Str(_) | Self::Bool(_) | Self::Int(_) | Self::Double(_))
+    const fn short_len(&self, key_len: usize) -> Option<usize> {
+        let value_len = match self {
+            Self::Str(text) => text.len().saturating_add(2),
+            Self::Bool(_) | Self::Int(0..0x80) => 2,
+            Self::Double(_) => 9,
+            Self::Int(value) => 1 + varint_len(value.cast_unsigned()),
+            Self::Null | Self::Bytes(_) | Self::Array(_) | Self::Map(_) => return None,
+        };
+        if key_len < 0x80 && value_len < 0x80 && key_len + value_len + 4 < 0x80 { Some(value_len) } else { None }
     }
 
     /// Returns the length of the value as the content of an `AnyValue`.
@@ -90,12 +98,12 @@ pub fn put_array_element(out: &mut Vec<u8>, value: &Value<'_>) {
 /// Appends a `KeyValue` as `field` of the message around it.
 #[inline]
 pub fn put_key_value(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
-    let value_len = value.encoded_len();
-    let len = len_delimited(key.len()) + len_delimited(value_len);
-    if len < 0x80 && value.is_scalar() {
-        put_short(out, field, key, value, [len, value_len]);
+    if let Some(value_len) = value.short_len(key.len()) {
+        put_short(out, field, key, value, value_len);
         return;
     }
+    let value_len = value.encoded_len();
+    let len = len_delimited(key.len()) + len_delimited(value_len);
     out.reserve(1 + varint_len(len as u64) + len);
     out.push(tag(field, LEN));
     put_varint(out, len as u64);
@@ -106,21 +114,22 @@ pub fn put_key_value(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>)
 }
 
 /// As above for the commonest case, a scalar with every length in one byte: one bounds check instead of ten, which is
-/// half the cost of an attribute. `lens` are those of the `KeyValue` and of the value in it.
+/// half the cost of an attribute.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the caller checked that all lengths are below 128")]
-fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>, lens: [usize; 2]) {
-    let total = 2 + lens[0];
+fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>, value_len: usize) {
+    let len = 4 + key.len() + value_len;
+    let total = 2 + len;
     out.reserve(total);
     let start = out.len();
     // SAFETY: `total` bytes are reserved, and the pieces add up to it: 4 + key + 2 + value.
     unsafe {
         let mut at = out.as_mut_ptr().add(start);
-        at.cast::<[u8; 4]>().write_unaligned([tag(field, LEN), lens[0] as u8, tag(1, LEN), key.len() as u8]);
+        at.cast::<[u8; 4]>().write_unaligned([tag(field, LEN), len as u8, tag(1, LEN), key.len() as u8]);
         at = at.add(4);
         copy_short(key.as_bytes(), at);
         at = at.add(key.len());
-        at.cast::<[u8; 2]>().write_unaligned([tag(2, LEN), lens[1] as u8]);
+        at.cast::<[u8; 2]>().write_unaligned([tag(2, LEN), value_len as u8]);
         write_scalar(at.add(2), value);
         out.set_len(start + total);
     }
