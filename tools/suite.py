@@ -37,6 +37,8 @@ def read_cargo(output: str, status: int) -> Result:
 
 def run_pytest() -> Result:
     """Install what the integration tests talk to, as far as the toolchains are there, and run the Python tests."""
+    if not collector.is_built():
+        print("building the OpenTelemetry Collector: about 10 minutes the first time", flush=True)
     for component in (kafka, zipkin, collector):
         _install(component.__name__, component.get)
     report = ROOT / "target" / "pytest.xml"
@@ -59,7 +61,6 @@ RUNNERS: dict[str, Callable[[], Result]] = {"cargo": run_cargo, "pytest": run_py
 
 
 def _install(name: str, get: Callable[[], Path]) -> None:
-    print(f"installing {name.rpartition('.')[2]} (the Collector's first build takes about 10 minutes)", flush=True)
     try:
         get()
     except MissingToolchainError as error:
