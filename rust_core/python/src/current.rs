@@ -153,7 +153,7 @@ pub fn detach(py: Python<'_>, api: &Api, attached: Attached) -> PyResult<()> {
         },
         None => api.context.bind(py).call_method1("detach", (&attached.token,)).map(drop),
     };
-    drop(attached.token);
+    attached.token.drop_ref(py);
     match reset {
         Ok(()) => {
             if let Some(context) = attached.context {

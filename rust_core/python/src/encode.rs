@@ -48,13 +48,23 @@ pub fn set_all(
     while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) } != 0 {
         // SAFETY: borrowed from the dict, which keeps them alive for this round.
         let (key, value) = unsafe { (Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value)) };
-        match (plain_key(&key), encode_plain(&value, max_length)) {
-            (Some(key), Some(value)) => set(Some(key), &value),
-            _ => return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length),
+        match plain_item(&key, &value, max_length) {
+            Some((key, value)) => set(Some(key), &value),
+            None => return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length),
         }
         done += 1;
     }
     Ok(())
+}
+
+/// A key and a value that need no second look, which most do.
+#[inline]
+pub fn plain_item<'a>(
+    key: &'a Bound<'_, PyAny>,
+    value: &'a Bound<'_, PyAny>,
+    max_length: Option<u32>,
+) -> Option<(&'a str, Value<'a>)> {
+    Some((plain_key(key)?, encode_plain(value, max_length)?))
 }
 
 /// A key that needs no second look.

@@ -191,10 +191,16 @@ impl Recorder {
         let py = span.py();
         let mut position = 0;
         loop {
-            let queue = self.state.borrow(py).queues.get(position).map(|queue| queue.clone_ref(py));
+            let (queue, count) = {
+                let queues = &self.state.borrow(py).queues;
+                (queues.get(position).map(|queue| queue.bind(py).clone()), queues.len())
+            };
             let Some(queue) = queue else { return };
             push(span, queue.get());
             position += 1;
+            if position >= count {
+                return;
+            }
         }
     }
 

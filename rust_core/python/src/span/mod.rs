@@ -38,12 +38,11 @@ impl Span {
         if !self.may_record(py, "Setting attribute on ended span.") {
             return;
         }
-        let (api, limits) = (self.api(py), self.limits(py));
-        let key = encode::key_text(py, api, key);
-        let value = encode::encode(py, api, value, limits.span_attribute_length, 0);
-        let mut state = self.state.borrow_mut(py);
-        let key = key.as_ref().map(encode::Text::as_str);
-        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
+        let limits = self.limits(py);
+        match encode::plain_item(key, value, limits.span_attribute_length) {
+            Some((key, value)) => self.state.borrow_mut(py).body().attributes.set(key, &value, limits.attributes),
+            None => self.set_odd_attribute(py, key, value),
+        }
     }
 
     fn set_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
@@ -455,6 +454,17 @@ impl Span {
         if let Err(error) = encode::set_all(py, api, attributes, set, limits.span_attribute_length) {
             api::log_exception(py, &api.logger, "attributes could not be read", error);
         }
+    }
+
+    /// Sets an attribute whose key or value needs a second look.
+    #[cold]
+    fn set_odd_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+        let (api, limits) = (self.api(py), self.limits(py));
+        let key = encode::key_text(py, api, key);
+        let value = encode::encode(py, api, value, limits.span_attribute_length, 0);
+        let key = key.as_ref().map(encode::Text::as_str);
+        let mut state = self.state.borrow_mut(py);
+        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
     }
 
     fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) {
