@@ -3,7 +3,7 @@
 use super::Body;
 use crate::context::SpanContext;
 use crate::ids::SpanId;
-use crate::otlp::wire::{FIXED32, LEN, VARINT, put_bytes, put_fixed64, put_varint, tag, varint_len};
+use crate::otlp::wire::{FIXED32, FIXED64, LEN, VARINT, put_bytes, put_varint, tag, varint_len};
 
 /// `SpanFlags`: the bits above the trace flags say whether the parent is known to be remote, and whether it is.
 const HAS_IS_REMOTE: u32 = 0x100;
@@ -55,8 +55,7 @@ pub fn framed_len(header: &Header<'_>, body: Option<&Body>) -> usize {
 
 /// Appends `header` and `body` as the content of a `Span` message.
 pub fn frame_span(out: &mut Vec<u8>, header: &Header<'_>, body: Option<&Body>) {
-    put_bytes(out, 1, header.context.trace_id.as_bytes());
-    put_bytes(out, 2, header.context.span_id.as_bytes());
+    out.extend_from_slice(&ids(header));
     if !header.trace_state.is_empty() {
         put_bytes(out, 3, header.trace_state.as_bytes());
     }
@@ -64,16 +63,33 @@ pub fn frame_span(out: &mut Vec<u8>, header: &Header<'_>, body: Option<&Body>) {
         put_bytes(out, 4, span_id.as_bytes());
     }
     put_bytes(out, 5, header.name.as_bytes());
-    out.extend_from_slice(&[tag(6, VARINT), header.kind]);
-    put_fixed64(out, 7, header.start_ns);
-    put_fixed64(out, 8, header.end_ns);
+    out.extend_from_slice(&kind_and_times(header));
     if let Some(body) = body {
         put_body(out, body);
     }
     put_status(out, header);
     // Field 16 needs a two-byte tag.
-    out.extend_from_slice(&[0x80 | tag(0, FIXED32), 0x01]);
-    out.extend_from_slice(&flags(header).to_le_bytes());
+    let [a, b, c, d] = flags(header).to_le_bytes();
+    out.extend_from_slice(&[0x80 | tag(0, FIXED32), 0x01, a, b, c, d]);
+}
+
+/// Fields of a fixed size are put together before they are appended: each append checks the room anew.
+fn ids(header: &Header<'_>) -> [u8; 28] {
+    let mut out = [0; 28];
+    out[..2].copy_from_slice(&[tag(1, LEN), 16]);
+    out[2..18].copy_from_slice(header.context.trace_id.as_bytes());
+    out[18..20].copy_from_slice(&[tag(2, LEN), 8]);
+    out[20..].copy_from_slice(header.context.span_id.as_bytes());
+    out
+}
+
+fn kind_and_times(header: &Header<'_>) -> [u8; 20] {
+    let mut out = [0; 20];
+    out[..3].copy_from_slice(&[tag(6, VARINT), header.kind, tag(7, FIXED64)]);
+    out[3..11].copy_from_slice(&header.start_ns.to_le_bytes());
+    out[11] = tag(8, FIXED64);
+    out[12..].copy_from_slice(&header.end_ns.to_le_bytes());
+    out
 }
 
 fn flags(header: &Header<'_>) -> u32 {
