@@ -29,30 +29,47 @@ impl Encoded<'_> {
     }
 }
 
-/// Sets every item of `mapping`; an invalid key is counted as dropped.
+/// How many attributes there may be, and how many characters a string among them may have.
+#[derive(Clone, Copy)]
+pub struct Room {
+    pub count: Option<u32>,
+    pub length: Option<u32>,
+}
+
+/// Adds the items at the front of `dict` that need no second look, and returns how many those are: nearly always all.
 #[inline]
-pub fn set_all(
-    py: Python<'_>,
-    api: &Api,
-    mapping: &Bound<'_, PyAny>,
-    mut set: impl FnMut(Option<&str>, &Value<'_>),
-    max_length: Option<u32>,
-) -> PyResult<()> {
-    let Ok(dict) = mapping.cast_exact::<PyDict>() else {
-        let items = mapping.cast::<PyMapping>()?.items()?;
-        return set_items(py, api, items.iter(), &mut set, max_length);
-    };
+pub fn set_plain_items(dict: &Bound<'_, PyDict>, attributes: &mut Attributes, room: Room) -> usize {
+    // The keys of a dict differ from each other, so there is nothing to replace in an empty list.
+    let set = if attributes.is_empty() { Attributes::set_new } else { Attributes::set };
     let (mut position, mut done) = (0, 0);
     let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: the dict is live and does not change meanwhile: converting plain keys and values runs no Python code.
     while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) } != 0 {
         // SAFETY: borrowed from the dict, which keeps them alive for this round.
-        let (key, value) = unsafe { (Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value)) };
-        match plain_item(&key, &value, max_length) {
-            Some((key, value)) => set(Some(key), &value),
-            None => return set_items(py, api, dict.items().iter().skip(done), &mut set, max_length),
-        }
+        let (key, value) = unsafe { (Borrowed::from_ptr(dict.py(), key), Borrowed::from_ptr(dict.py(), value)) };
+        let Some((key, value)) = plain_item(&key, &value, room.length) else { break };
+        set(attributes, key, &value, room.count);
         done += 1;
+    }
+    done
+}
+
+/// Calls `set` for each item of `mapping` but the first `skipped`, without a key for an invalid one.
+#[cold]
+pub fn set_items(
+    py: Python<'_>,
+    api: &Api,
+    mapping: &Bound<'_, PyAny>,
+    skipped: usize,
+    max_length: Option<u32>,
+    mut set: impl FnMut(Option<&str>, &Value<'_>),
+) -> PyResult<()> {
+    for item in mapping.cast::<PyMapping>()?.items()?.iter().skip(skipped) {
+        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        match item_key(py, api, &key) {
+            Some(key) => set(Some(key.as_str()), &encode(py, api, &value, max_length, 0).as_value()),
+            None => set(None, &Value::Null),
+        }
     }
     Ok(())
 }
@@ -101,33 +118,6 @@ fn encode_plain<'a>(value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Opt
         }
         (ffi::PyBool_Check(object) != 0).then(|| Value::Bool(object == ffi::Py_True()))
     }
-}
-
-fn set_items<'py>(
-    py: Python<'py>,
-    api: &Api,
-    items: impl Iterator<Item = Bound<'py, PyAny>>,
-    set: &mut impl FnMut(Option<&str>, &Value<'_>),
-    max_length: Option<u32>,
-) -> PyResult<()> {
-    for item in items {
-        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        set_one(py, api, &key, &value, set, max_length);
-    }
-    Ok(())
-}
-
-#[inline]
-fn set_one(
-    py: Python<'_>,
-    api: &Api,
-    key: &Bound<'_, PyAny>,
-    value: &Bound<'_, PyAny>,
-    set: &mut impl FnMut(Option<&str>, &Value<'_>),
-    max_length: Option<u32>,
-) {
-    let Some(text) = item_key(py, api, key) else { return set(None, &Value::Null) };
-    set(Some(text.as_str()), &encode(py, api, value, max_length, 0).as_value());
 }
 
 /// A key's text, or `None` with a warning when it is empty or no string.
@@ -360,16 +350,24 @@ fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> En
     }
 }
 
-/// Adds the items of `mapping` to `attributes`; `limit` is their number and the characters of a string.
+/// Adds the items of `mapping` to `attributes`.
+#[inline]
 pub fn attributes_into(
     py: Python<'_>,
     api: &Api,
     mapping: Option<&Bound<'_, PyAny>>,
     attributes: &mut Attributes,
-    limit: (Option<u32>, Option<u32>),
+    room: Room,
 ) -> PyResult<()> {
     let Some(mapping) = mapping.filter(|mapping| !mapping.is_none()) else { return Ok(()) };
-    set_all(py, api, mapping, |key, value| set_or_drop(attributes, key, value, limit.0), limit.1)
+    let mut done = 0;
+    if let Ok(dict) = mapping.cast_exact::<PyDict>() {
+        done = set_plain_items(dict, attributes, room);
+        if done == dict.len() {
+            return Ok(());
+        }
+    }
+    set_items(py, api, mapping, done, room.length, |key, value| set_or_drop(attributes, key, value, room.count))
 }
 
 /// Sets one attribute, or counts one with an invalid key as dropped.

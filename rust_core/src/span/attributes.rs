@@ -29,21 +29,34 @@ impl Attributes {
     /// Sets `key`; over `limit` keys the oldest one is dropped, at a limit of zero this one.
     #[inline]
     pub fn set(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
-        if limit == Some(0) {
-            self.dropped += 1;
-            return;
-        }
-        let hash = hash_key(key.as_bytes());
-        if let Some(position) = self.find(hash, key) {
+        let known = if self.index.is_empty() { None } else { self.find(hash_key(key.as_bytes()), key) };
+        if let Some(position) = known {
             self.remove(position);
-        } else if limit.is_some_and(|limit| self.index.len() >= limit as usize) {
-            self.remove(0);
-            self.dropped += 1;
+        }
+        self.set_new(key, value, limit);
+    }
+
+    /// As [`Self::set`], for a key that is known not to be set.
+    #[inline]
+    pub fn set_new(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
+        if limit.is_some_and(|limit| self.index.len() >= limit as usize) && !self.make_room() {
+            return;
         }
         #[expect(clippy::cast_possible_truncation, reason = "a span's attributes stay far below 4 GiB")]
         let start = self.bytes.len() as u32;
-        self.index.push(Entry { hash, start });
+        self.index.push(Entry { hash: hash_key(key.as_bytes()), start });
         put_key_value(&mut self.bytes, self.field, key, value);
+    }
+
+    /// Drops the oldest key; false when there is none, so that the new one is what is dropped.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        self.dropped += 1;
+        let any = !self.index.is_empty();
+        if any {
+            self.remove(0);
+        }
+        any
     }
 
     /// Returns the encoded fields.

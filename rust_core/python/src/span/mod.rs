@@ -9,16 +9,17 @@ pub use state::{Options, Request, State};
 
 use crate::api::{self, Api};
 use crate::cell::GilCell;
+use crate::encode::Room;
 use crate::tracer::Tracer;
 use crate::{current, encode};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyMappingProxy, PyString, PyTuple};
+use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple};
 use pyspan_core::clock::now_ns;
 use pyspan_core::otlp::wire::put_bytes;
-use pyspan_core::span::{Attributes, Header, Limits, StatusCode, field};
+use pyspan_core::span::{Attributes, Header, Limits, StatusCode, Value, field};
 use state::{Pending, Phase};
 use std::cell::Ref;
 
@@ -447,13 +448,32 @@ impl Span {
     }
 
     fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
-        let (api, limits) = (self.api(py), self.limits(py));
-        let set = |key: Option<&str>, value: &pyspan_core::span::Value<'_>| {
-            encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, limits.attributes);
+        let mut done = 0;
+        if let Ok(dict) = attributes.cast_exact::<PyDict>() {
+            done = encode::set_plain_items(dict, &mut self.state.borrow_mut(py).body().attributes, self.room(py));
+            if done == dict.len() {
+                return;
+            }
+        }
+        self.set_rest(py, attributes, done);
+    }
+
+    /// Sets what [`encode::set_plain_items`] has left; converting it may run Python code, so the state is not borrowed.
+    #[cold]
+    fn set_rest(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>, done: usize) {
+        let (api, room) = (self.api(py), self.room(py));
+        let set = |key: Option<&str>, value: &Value<'_>| {
+            encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, room.count);
         };
-        if let Err(error) = encode::set_all(py, api, attributes, set, limits.span_attribute_length) {
+        if let Err(error) = encode::set_items(py, api, attributes, done, room.length, set) {
             api::log_exception(py, &api.logger, "attributes could not be read", error);
         }
+    }
+
+    #[inline]
+    fn room(&self, py: Python<'_>) -> Room {
+        let limits = self.limits(py);
+        Room { count: limits.attributes, length: limits.span_attribute_length }
     }
 
     /// Sets an attribute whose key or value needs a second look.
@@ -518,7 +538,7 @@ impl Span {
 #[pyfunction]
 pub fn encode_resource(py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let mut encoded = Attributes::new(field::RESOURCE_ATTRIBUTES);
-    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, (None, None))?;
+    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, Room { count: None, length: None })?;
     Ok(encoded.as_bytes().to_vec())
 }
 
@@ -526,7 +546,7 @@ pub fn encode_resource(py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResul
 #[pyfunction]
 pub fn encode_scope(py: Python<'_>, name: &str, version: &str, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let mut encoded = Attributes::new(field::SCOPE_ATTRIBUTES);
-    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, (None, None))?;
+    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, Room { count: None, length: None })?;
     let mut out = Vec::new();
     put_bytes(&mut out, 1, name.as_bytes());
     if !version.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::Span;
 use super::start;
-use crate::encode;
+use crate::encode::{self, Room};
 use pyo3::prelude::*;
 use pyspan_core::span::{Attributes, field};
 use std::cell::Cell;
@@ -23,8 +23,8 @@ pub fn add_event(
     let limits = span.limits(py);
     let mut encoded = SCRATCH.take().unwrap_or_else(|| Box::new(Attributes::new(field::EVENT_ATTRIBUTES)));
     encoded.clear();
-    let limit = (limits.event_attributes, limits.attribute_length);
-    encode::attributes_into(py, span.api(py), attributes, &mut encoded, limit)?;
+    let room = Room { count: limits.event_attributes, length: limits.attribute_length };
+    encode::attributes_into(py, span.api(py), attributes, &mut encoded, room)?;
     span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
     SCRATCH.set(Some(encoded));
     Ok(())
@@ -44,8 +44,8 @@ pub fn add_link(
     let trace_state = start::shared_trace_state(api, &context.getattr("trace_state")?)?;
     let linked = start::read_span_context(context)?;
     let mut encoded = Attributes::new(field::LINK_ATTRIBUTES);
-    let limit = (limits.link_attributes, limits.attribute_length);
-    encode::attributes_into(py, api, attributes, &mut encoded, limit)?;
+    let room = Room { count: limits.link_attributes, length: limits.attribute_length };
+    encode::attributes_into(py, api, attributes, &mut encoded, room)?;
     if linked.is_none() && encoded.is_empty() && trace_state.is_none() {
         return Ok(());
     }
