@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -11,16 +13,25 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from benches import tracers, workloads
-from benches.paired import run_in_turns
+from benches.paired import Pair, run_in_turns
 from pyspan import propagation
 from pyspan._core import SpanQueue
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from opentelemetry.propagators.textmap import TextMapPropagator
-
 API_PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+
+
+Workload = Callable[[Any], Callable[[int], None]]
+
+
+def _in_turns(builders: tracers.Builders, workload: Workload, count: int, peer_count: int) -> Pair:
+    """Run a workload over both, each round ended by a flush."""
+    ours, peer = (partial(_flushed, build, workload) for build in builders)
+    return run_in_turns(ours, peer, count=count, peer_count=peer_count)
+
+
+def _flushed(build: Callable[[], tracers.Traced], workload: Workload) -> Callable[[int], None]:
+    traced = build()
+    return traced.flushed(workload(traced.tracer))
 
 
 @pytest.mark.parametrize(
@@ -32,70 +43,74 @@ API_PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggag
         ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000, ""),
     ],
 )
-def test_recorded_spans(benchmark: Any, report: Any, name: Any, workload: Any, count: Any, goal: Any) -> None:
-    ours, peer = tracers.discarding()
-    own = ours.flushed(workload(ours.tracer))
-    pair = run_in_turns(own, peer.flushed(workload(peer.tracer)), count=count, peer_count=count // 10)
-    report(name, pair, goal=goal)
-    benchmark.pedantic(own, args=(count,), rounds=3)
+def test_recorded_spans(report: Any, name: str, workload: Workload, count: int, goal: str) -> None:
+    report(name, _in_turns(tracers.discarding(), workload, count, count // 10), goal=goal)
 
 
-def test_unsampled_spans(benchmark: Any, report: Any) -> None:
-    ours, peer = tracers.unsampled()
-    own = workloads.server_span(ours.tracer)
-    pair = run_in_turns(own, workloads.server_span(peer.tracer), count=4_000, peer_count=1_000)
-    report("W2 unsampled", pair)
-    benchmark.pedantic(own, args=(4_000,), rounds=3)
+def test_unsampled_spans(report: Any) -> None:
+    report("W2 unsampled", _in_turns(tracers.unsampled(), workloads.server_span, 4_000, 1_000))
+
+
+def _ours_by_pyspan(tracer: Any) -> Callable[[int], None]:
+    ours = [propagation.TraceContextTextMapPropagator(), propagation.W3CBaggagePropagator()]
+    return workloads.propagated(tracer, CompositePropagator(ours))
+
+
+def _by_the_api(tracer: Any) -> Callable[[int], None]:
+    return workloads.propagated(tracer, API_PROPAGATOR)
 
 
 @pytest.mark.parametrize(
-    ("name", "propagator"),
+    ("name", "workload"),
     [
-        ("W4 extract, span, inject (API's propagators)", API_PROPAGATOR),
-        ("W4 extract, span, inject (our propagators)", None),
+        ("W4 extract, span, inject (API's propagators)", _by_the_api),
+        ("W4 extract, span, inject (our propagators)", _ours_by_pyspan),
     ],
 )
-def test_propagated_spans(benchmark: Any, report: Any, name: str, propagator: TextMapPropagator | None) -> None:
+def test_propagated_spans(report: Any, name: str, workload: Workload) -> None:
     ours, peer = tracers.discarding()
-    own_propagator = propagator or CompositePropagator(
-        [propagation.TraceContextTextMapPropagator(), propagation.W3CBaggagePropagator()]
-    )
-    own = ours.flushed(workloads.propagated(ours.tracer, own_propagator))
-    theirs = peer.flushed(workloads.propagated(peer.tracer, API_PROPAGATOR))
+    own, theirs = partial(_flushed, ours, workload), partial(_flushed, peer, _by_the_api)
     report(name, run_in_turns(own, theirs, count=2_000, peer_count=1_000))
-    benchmark.pedantic(own, args=(2_000,), rounds=3)
 
 
-def test_encoding(benchmark: Any, report: Any) -> None:
-    def finished(tracer: Any) -> list[Any]:
-        span = tracer.start_span("GET /orders/{id}", kind=workloads.SERVER, attributes=workloads.REQUEST)
-        span.end()
-        return [span] * 500
-
+def test_encoding(report: Any) -> None:
     ours, peer = tracers.discarding()
-    our_spans, peer_spans = finished(ours.tracer), finished(peer.tracer)
+    own, theirs = partial(_encoded_natively, ours), partial(_encoded_by_the_sdk, peer)
+    report("encode a span with 8 attributes to OTLP", run_in_turns(own, theirs, count=5_000, peer_count=500))
+
+
+def _finished(traced: tracers.Traced) -> list[Any]:
+    span = traced.tracer.start_span("GET /orders/{id}", kind=workloads.SERVER, attributes=workloads.REQUEST)
+    span.end()
+    return [span] * 500
+
+
+def _encoded_natively(build: Callable[[], tracers.Traced]) -> Callable[[int], None]:
+    spans = _finished(build())
     queue = SpanQueue(max_spans=1_000, max_bytes=1 << 20, batch_spans=500, batch_bytes=1 << 20)
 
-    def own(count: int) -> None:
+    def run(count: int) -> None:
         for _ in range(max(1, count // 500)):
-            for span in our_spans:
+            for span in spans:
                 queue.push(span)
             assert queue.take(partial=True)
 
-    def theirs(count: int) -> None:
+    return run
+
+
+def _encoded_by_the_sdk(build: Callable[[], tracers.Traced]) -> Callable[[int], None]:
+    spans = _finished(build())
+
+    def run(count: int) -> None:
         for _ in range(max(1, count // 500)):
-            encode_spans(peer_spans).SerializeToString()
+            encode_spans(spans).SerializeToString()
 
-    report("encode a span with 8 attributes to OTLP", run_in_turns(own, theirs, count=5_000, peer_count=500))
-    benchmark.pedantic(own, args=(5_000,), rounds=3)
+    return run
 
 
-def test_processor_in_python(benchmark: Any, report: Any) -> None:
-    ours, peer = tracers.reading()
-    own = workloads.server_span(ours.tracer)
-    pair = run_in_turns(own, workloads.server_span(peer.tracer), count=1_000, peer_count=1_000)
+def test_processor_in_python(report: Any) -> None:
+    pair = _in_turns(tracers.reading(), workloads.server_span, 1_000, 1_000)
     report("W2, a user's processor reads each span", pair, goal=">= 1x")
-    benchmark.pedantic(own, args=(1_000,), rounds=3)
 
 
 def _read_all(spans: Any) -> list[Any]:
@@ -109,9 +124,6 @@ def _read_all(spans: Any) -> list[Any]:
         ("W2, opentelemetry's OTLP encoder as exporter", lambda spans: encode_spans(spans).SerializeToString()),
     ],
 )
-def test_exporter_in_python(benchmark: Any, report: Any, name: str, export: Callable[[Sequence[Any]], object]) -> None:
-    ours, peer = tracers.exporting_in_python(export)
-    own = ours.flushed(workloads.server_span(ours.tracer))
-    theirs = peer.flushed(workloads.server_span(peer.tracer))
-    report(name, run_in_turns(own, theirs, count=1_000, peer_count=1_000), goal=">= 1x")
-    benchmark.pedantic(own, args=(1_000,), rounds=3)
+def test_exporter_in_python(report: Any, name: str, export: Callable[[Sequence[Any]], object]) -> None:
+    pair = _in_turns(tracers.exporting_in_python(export), workloads.server_span, 1_000, 1_000)
+    report(name, pair, goal=">= 1x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import opentelemetry.sdk.trace as sdk
@@ -14,14 +15,14 @@ import pyspan.sdk.trace.sampling as our_sampling
 from pyspan.sdk.trace.export._native import NativeSpanExporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from opentelemetry.trace import Tracer
 
     from pyspan._core import Batch
     from pyspan.pipeline.stats import Stats
 
-__all__ = ["Traced", "discarding", "reading", "unsampled"]
+__all__ = ["Builders", "Traced", "discarding", "exporting_in_python", "reading", "unsampled"]
 
 
 class Traced:
@@ -67,41 +68,48 @@ class SdkDiscardingExporter(sdk_export.SpanExporter):
         return sdk_export.SpanExportResult.SUCCESS
 
 
-def discarding() -> tuple[Traced, Traced]:
-    """Return pyspan and opentelemetry-sdk, sampling everything. Queues are as large as the rounds need: none drops."""
+Builders = tuple[Callable[[], Traced], Callable[[], Traced]]
+
+
+def discarding() -> Builders:
+    """Return how to make pyspan and opentelemetry-sdk, sampling everything. Queues hold a round: none drops."""
     return (
-        _with(ours.TracerProvider(), our_export.BatchSpanProcessor(DiscardingExporter(), 1 << 18)),
-        _with(sdk.TracerProvider(), sdk_export.BatchSpanProcessor(SdkDiscardingExporter(), 1 << 18)),
+        lambda: _with(ours.TracerProvider(), our_export.BatchSpanProcessor(DiscardingExporter(), 1 << 18)),
+        lambda: _with(sdk.TracerProvider(), sdk_export.BatchSpanProcessor(SdkDiscardingExporter(), 1 << 18)),
     )
 
 
-def unsampled() -> tuple[Traced, Traced]:
-    """Return both with a sampler that takes nothing."""
+def unsampled() -> Builders:
+    """Return how to make both with a sampler that takes nothing."""
     return (
-        _with(
+        lambda: _with(
             ours.TracerProvider(sampler=our_sampling.ParentBased(our_sampling.ALWAYS_OFF)),
             our_export.BatchSpanProcessor(DiscardingExporter()),
         ),
-        _with(
+        lambda: _with(
             sdk.TracerProvider(sampler=sdk_sampling.ParentBased(sdk_sampling.ALWAYS_OFF)),
             sdk_export.BatchSpanProcessor(SdkDiscardingExporter()),
         ),
     )
 
 
-def reading() -> tuple[Traced, Traced]:
-    """Return both with a user's own processor, in Python, that reads what ends."""
+def reading() -> Builders:
+    """Return how to make both with a user's own processor, in Python, that reads what ends."""
     return (
-        _with(ours.TracerProvider(), _reading_processor(ours.SpanProcessor)),
-        _with(sdk.TracerProvider(), _reading_processor(sdk.SpanProcessor)),
+        lambda: _with(ours.TracerProvider(), _reading_processor(ours.SpanProcessor)),
+        lambda: _with(sdk.TracerProvider(), _reading_processor(sdk.SpanProcessor)),
     )
 
 
-def exporting_in_python(export: Callable[[Sequence[Any]], object]) -> tuple[Traced, Traced]:
-    """Return both with a user's own exporter, in Python, behind the batch processor."""
+def exporting_in_python(export: Callable[[Sequence[Any]], object]) -> Builders:
+    """Return how to make both with a user's own exporter, in Python, behind the batch processor."""
     return (
-        _with(ours.TracerProvider(), our_export.BatchSpanProcessor(_calling(our_export.SpanExporter, export), 1 << 18)),
-        _with(sdk.TracerProvider(), sdk_export.BatchSpanProcessor(_calling(sdk_export.SpanExporter, export), 1 << 18)),
+        lambda: _with(
+            ours.TracerProvider(), our_export.BatchSpanProcessor(_calling(our_export.SpanExporter, export), 1 << 18)
+        ),
+        lambda: _with(
+            sdk.TracerProvider(), sdk_export.BatchSpanProcessor(_calling(sdk_export.SpanExporter, export), 1 << 18)
+        ),
     )
 
 

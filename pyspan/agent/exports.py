@@ -69,6 +69,7 @@ def _parse_table(table: Mapping[str, object]) -> Export:
         if key not in _OPTIONS:
             raise ValueError(f"unknown option {key!r} ({nearest(key, _OPTIONS)})")
     kind, target = _split(table.get("to"))
+    _refuse_idle_options(kind, table)
     return Export(
         kind=kind,
         target=target,
@@ -80,6 +81,14 @@ def _parse_table(table: Mapping[str, object]) -> Export:
         client_certificate=_file(table, "client-certificate"),
         client_key=_file(table, "client-key"),
     )
+
+
+def _refuse_idle_options(kind: str, table: Mapping[str, object]) -> None:
+    """An option that had no effect would be believed: a certificate for Kafka, and the spans go in plain text."""
+    idle = [key for key in table if key not in ("to", "name")] if kind in ("file", "kafka") else []
+    if idle:
+        advice = "set PYSPAN_KAFKA_SECURITY_PROTOCOL and its like" if kind == "kafka" else "leave it out"
+        raise ValueError(f"{idle[0]} is no option of {kind}= ({advice})")
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:

@@ -19,7 +19,8 @@ __all__ = ["Bisecting", "DeadLetter"]
 
 DeadLetter = Callable[["Batch", PermanentError], None]
 
-# One bad span among 4,096 costs 13 refusals. A receiver that refuses far more refuses all: stop asking one by one.
+# One bad span among 4,096 costs 13 refusals. A receiver that has refused far more and taken nothing refuses all: stop
+# asking one by one.
 MOST_REFUSALS = 128
 
 
@@ -55,14 +56,15 @@ class Bisecting:
             self._stats.drop("gave_up", len(piece), self._stats.last_error or "no reply in time")
 
     async def _export_all(self, pieces: list[Batch]) -> None:
-        refusals = 0
+        refusals, taken = 0, False
         while pieces:
             error = await self._try(pieces[-1])
             if error is None:
                 pieces.pop()
+                taken = True
             else:
                 refusals += 1
-                self._refused(pieces, error, may_split=refusals <= MOST_REFUSALS)
+                self._refused(pieces, error, may_split=taken or refusals <= MOST_REFUSALS)
 
     async def _try(self, piece: Batch) -> PermanentError | None:
         try:

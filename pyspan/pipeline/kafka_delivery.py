@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Sent"]
 
+# No broker is set below this.
+LEAST_LIMIT = 1_024
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
 
 class Sent(NamedTuple):
     """Records handed to the producer as one batch, and the broker's acknowledgement to come."""
@@ -41,6 +45,8 @@ class Delivery:
         """Sort what has come back; return an error of those that are to be sent again."""
         back = [sent for sent in self.sent if sent.acknowledged.done()]
         self.sent = [sent for sent in self.sent if not sent.acknowledged.done()]
+        if any(isinstance(sent.acknowledged.exception(), TOO_LARGE) for sent in back):
+            self.limit = max(self.limit // 2, LEAST_LIMIT)
         errors = [self._sort(sent) for sent in back]
         return next((error for error in errors if error is not None), None)
 
@@ -52,7 +58,7 @@ class Delivery:
         error = sent.acknowledged.exception()
         if error is None:
             return None
-        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+        if isinstance(error, TOO_LARGE):
             self._cut(sent.records)
             return None
         self.todo += sent.records
@@ -60,7 +66,6 @@ class Delivery:
 
     def _cut(self, records: Sequence[Record]) -> None:
         """The broker's limit is below ours: pack fewer records together, and halve a record that came alone."""
-        self.limit = self.limit // 2
         if len(records) > 1:
             self.todo += records
             return

@@ -39,13 +39,18 @@ class OtlpExporter:
         )
 
     async def export(self, batch: Batch) -> None:
-        """Send the batch; spans that a partial success rejects are counted and not sent again (OTLP spec)."""
+        """Send the batch; spans that a partial success rejects are counted and not sent again (OTLP spec).
+
+        A success that says something else, a warning or what is no OTLP at all, is counted as `odd_reply` and logged.
+        """
         reply = await self._reply(batch)
         error = error_of(reply, self._endpoint)
         if error is not None:
             raise error
         if reply.rejected_spans:
-            self._stats.reject(reply.rejected_spans, reply.message)
+            self._stats.reject(min(reply.rejected_spans, len(batch)), reply.message)
+        elif reply.message:
+            self._stats.fail("odd_reply", f"{self._endpoint} took a batch and said: {reply.message}")
 
     async def aclose(self) -> None:
         """Close the connections."""

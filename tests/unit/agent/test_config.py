@@ -184,3 +184,11 @@ def test_a_path_is_made_absolute_and_keeps_its_links(monkeypatch: pytest.MonkeyP
     (tmp_path / "link").symlink_to("real")
     assert parse_path("link/../x") == tmp_path / "x"
     assert parse_path("link/x") == tmp_path / "link" / "x"
+
+
+@pytest.mark.parametrize(
+    ("to", "advice"), [("kafka=h:9092/spans", "set PYSPAN_KAFKA_SECURITY_PROTOCOL"), ("file=/x", "leave it out")]
+)
+def test_an_option_that_would_have_no_effect_is_refused(to: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"timeout is no option of .*{advice}"):
+        parse_export({"to": to, "timeout": 5})

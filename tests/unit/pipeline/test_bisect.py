@@ -53,6 +53,14 @@ async def test_one_poisoned_span_among_4096_alone_is_set_aside() -> None:
     assert (bench.stats.delivered, bench.stats.dead_lettered, bench.stats.in_flight) == (4095, 1, 0)
 
 
+async def test_many_poisoned_spans_among_4096_alone_are_set_aside() -> None:
+    bad = [str(number) for number in range(0, 4096, 100)]
+    bench = Bench(poisoned(*bad))
+    await bench.export(batch(*map(str, range(4096))))
+    assert sorted(name for sent in names(bench.dead) for name in sent) == sorted(bad)
+    assert bench.stats.delivered == 4096 - len(bad)
+
+
 async def test_without_dead_letters_the_offender_is_dropped_and_counted() -> None:
     bench = Bench(poisoned("b"), dead_letters=False)
     await bench.export(batch("a", "b", "c"))

@@ -160,6 +160,15 @@ async def test_a_broker_with_a_lower_limit_gets_smaller_batches_and_records(monk
     assert producer.span_ids() == Counter(batch.span_ids())
 
 
+async def test_many_refusals_at_once_halve_the_limit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    too_large = [errors.MessageSizeTooLargeError() for _ in range(3)]
+    exporter = exporter_over(monkeypatch, producer := FakeProducer(verdicts=too_large), max_record_bytes=8_000)
+    batch = traces(20, spans=10, size=100)
+    await exporter.export(batch)
+    assert producer.span_ids() == Counter(batch.span_ids())
+    assert exporter._limit == 4_000
+
+
 async def test_a_retry_sends_only_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     producer = FakeProducer([None, errors.NotEnoughReplicasError(), None])
     exporter, batch = exporter_over(monkeypatch, producer), traces(50)

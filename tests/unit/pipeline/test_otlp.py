@@ -93,6 +93,23 @@ async def test_a_partial_success_is_counted_and_not_sent_again(sink: OtlpSink) -
 
 
 @pytest.mark.anyio
+async def test_more_rejected_spans_than_were_sent_count_as_those_that_were_sent(sink: OtlpSink) -> None:
+    sink.answer_next(partial_success(2**62))
+    stats, _ = await ship(sink, real_batch(10))
+    assert (stats.exported, stats.rejected) == (0, 10)
+
+
+@pytest.mark.anyio
+async def test_a_success_that_is_no_otlp_is_counted_and_logged(
+    sink: OtlpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink.answer_next(Answer(body=b"<html>welcome</html>"))
+    stats, _ = await ship(sink, real_batch(10))
+    assert (stats.exported, stats.failures) == (10, {"odd_reply": 1})
+    assert "took a batch and said" in caplog.text
+
+
+@pytest.mark.anyio
 async def test_one_poisoned_span_among_4096_is_found_through_a_real_server(sink: OtlpSink) -> None:
     batch = real_batch(4096)
     poison = batch.span_ids()[1234]
