@@ -36,7 +36,7 @@ lint: $(VENV)/.built  ## ruff, mypy, stubtest, import layers, clippy, rustfmt, l
 test: $(VENV)/.built  ## cargo test, pytest (with real peers) and a minute of fuzzing
 	@$(RUN) tools.suite
 
-bench: $(VENV)/.built  ## benchmarks beside opentelemetry-sdk, as a table with ratios
+bench: $(VENV)/.built  ## benchmarks beside the peers, as a table; fails when a goal is missed
 	@$(RUN) benches
 
 fuzz: $(VENV)/.built  ## a minute of fuzzing of the OTLP walk and the spool's recovery

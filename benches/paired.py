@@ -29,11 +29,6 @@ class Pair:
     ours: float
     peer: float
 
-    @property
-    def ratio(self) -> float:
-        """How many times the peer's cost is ours."""
-        return self.peer / self.ours
-
 
 def run_in_turns(
     ours: Callable[[], Callable[[int], object]],

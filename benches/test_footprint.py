@@ -75,7 +75,7 @@ def _import_cost(modules: str) -> float:
 def test_memory_of_a_queued_span(report: Any) -> None:
     bytes_of = {name: float(_output(QUEUED.format(spans=SPANS, **parts))) for name, parts in (("o", OURS), ("p", PEER))}
     pair = Pair(bytes_of["o"], bytes_of["p"])
-    report("memory of a finished, queued W2 server span", pair, unit="bytes", goal="<= 400 bytes")
+    report("memory of a finished, queued W2 server span", pair)
 
 
 def test_import(report: Any) -> None:
@@ -83,4 +83,4 @@ def test_import(report: Any) -> None:
     modules = ("opentelemetry.trace", "opentelemetry.trace, pyspan", "opentelemetry.trace, opentelemetry.sdk.trace")
     rounds = [[_import_cost(module) for module in modules] for _ in range(12)]
     api, ours, peer = (min(times) for times in zip(*rounds, strict=True))
-    report("import, over the API's own", Pair(max(ours - api, 0.001), peer - api), unit="ms", goal="<= 15 ms")
+    report("import, over the API's own", Pair(max(ours - api, 0.0), peer - api))

@@ -35,16 +35,16 @@ def _flushed(build: Callable[[], tracers.Traced], workload: Workload) -> Callabl
 
 
 @pytest.mark.parametrize(
-    ("name", "workload", "count", "goal"),
+    ("name", "workload", "count"),
     [
-        ("W1 empty current span", workloads.empty_span, 40_000, ">= 25x"),
-        ("start_span + end", workloads.start_and_end, 40_000, ""),
-        ("W2 server span with a child", workloads.server_span, 20_000, ">= 25x"),
-        ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000, ""),
+        ("W1 empty current span", workloads.empty_span, 40_000),
+        ("start_span + end", workloads.start_and_end, 40_000),
+        ("W2 server span with a child", workloads.server_span, 20_000),
+        ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000),
     ],
 )
-def test_recorded_spans(report: Any, name: str, workload: Workload, count: int, goal: str) -> None:
-    report(name, _in_turns(tracers.discarding(), workload, count, count // 10), goal=goal)
+def test_recorded_spans(report: Any, name: str, workload: Workload, count: int) -> None:
+    report(name, _in_turns(tracers.discarding(), workload, count, count // 10))
 
 
 def test_unsampled_spans(report: Any) -> None:
@@ -110,7 +110,7 @@ def _encoded_by_the_sdk(build: Callable[[], tracers.Traced]) -> Callable[[int], 
 
 def test_processor_in_python(report: Any) -> None:
     pair = _in_turns(tracers.reading(), workloads.server_span, 1_000, 1_000)
-    report("W2, a user's processor reads each span", pair, goal=">= 1x")
+    report("W2, a user's processor reads each span", pair)
 
 
 def _read_all(spans: Any) -> list[Any]:
@@ -126,4 +126,4 @@ def _read_all(spans: Any) -> list[Any]:
 )
 def test_exporter_in_python(report: Any, name: str, export: Callable[[Sequence[Any]], object]) -> None:
     pair = _in_turns(tracers.exporting_in_python(export), workloads.server_span, 1_000, 1_000)
-    report(name, pair, goal=">= 1x")
+    report(name, pair)

@@ -18,6 +18,7 @@ from benches.agent.agents import Running, pyspan_agent, rotel
 from benches.agent.bodies import BODIES, SPANS_A_BODY
 from benches.agent.load import send
 from benches.agent.sink import Sink
+from benches.figures import AGENT, Measured, record
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _print(rates: dict[str, list[float]], memory: dict[str, float]) -> None:
     if len(rates) == 2:
         ours, theirs = (median(values) for values in rates.values())
         print(f"\nratio of medians: {ours / theirs:.2f}")
+        record(Measured(AGENT, ours, theirs))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""What is measured and what it is to be, in one table; what a run measured, and the judgement."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["AGENT", "FIGURES", "ROWS_FILE", "Figure", "Measured", "measured", "missed", "record", "table"]
+
+ROWS_FILE = "PYSPAN_BENCH_ROWS"  # the file in which the parts of `make bench` hand over their rows
+MET, MISSED = "met", "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure and its goal: so many times better than the peer's, or within a bound, or both; neither: no goal."""
+
+    name: str
+    unit: str = "us"
+    times: float | None = None
+    bound: float | None = None
+    more_is_better: bool = False
+
+    @property
+    def goal(self) -> str:
+        """The goal in words, "-" where there is none."""
+        sign = ">=" if self.more_is_better else "<="
+        parts = [f"{sign} {self.bound:,g} {self.unit}"] if self.bound is not None else []
+        parts += [f">= {self.times:g}x"] if self.times is not None else []
+        return ", ".join(parts) or "-"
+
+    def ratio(self, row: Measured) -> float:
+        """How many times better than the peer's ours is."""
+        better, worse = (row.ours, row.peer) if self.more_is_better else (row.peer, row.ours)
+        return better / worse if worse else float("inf")
+
+    def met(self, row: Measured) -> bool:
+        """Whether the goal is met; a figure that is not a number meets none."""
+        within = self.bound is None or (row.ours >= self.bound if self.more_is_better else row.ours <= self.bound)
+        return within and (self.times is None or self.ratio(row) >= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run measured for the figure of that name, ours and the peer's."""
+
+    name: str
+    ours: float
+    peer: float
+
+
+AGENT = "the agent, OTLP/HTTP in, spool, OTLP/HTTP gzip out"
+FIGURES = (
+    Figure("W1 empty current span", times=25),
+    Figure("start_span + end"),
+    Figure("W2 server span with a child", times=25),
+    Figure("W2 unsampled"),
+    Figure("W4 extract, span, inject (API's propagators)"),
+    Figure("W4 extract, span, inject (our propagators)"),
+    Figure("W9 100 tasks, a span in a span (a task)"),
+    Figure("encode a span with 8 attributes to OTLP"),
+    Figure("W2, a user's processor reads each span", times=1),
+    Figure("W2, a user's exporter reads attributes", times=1),
+    Figure("W2, opentelemetry's OTLP encoder as exporter", times=1),
+    Figure("flood of one core, exported", unit="spans/s", bound=300_000, more_is_better=True),
+    Figure("flood of one core, lost", unit="%", bound=0),
+    Figure("memory of a finished, queued W2 server span", unit="bytes", bound=400),
+    Figure("import, over the API's own", unit="ms", bound=15),
+    Figure(AGENT, unit="spans/CPU-s", times=3, more_is_better=True),
+)
+NAMES = {figure.name for figure in FIGURES}
+
+
+def record(row: Measured) -> None:
+    """Keep a row for the table of `make bench`; KeyError where FIGURES does not know it."""
+    if row.name not in NAMES:
+        raise KeyError(f"{row.name!r} is no figure of benches/figures.py: add it there, with its goal")
+    path = os.environ.get(ROWS_FILE)
+    if path:
+        with Path(path).open("a") as lines:
+            lines.write(json.dumps(asdict(row)) + "\n")
+
+
+def measured(path: Path) -> list[Measured]:
+    """Read back what was recorded."""
+    return [Measured(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def missed(rows: Iterable[Measured]) -> list[str]:
+    """Name the figures whose goal was missed or not measured."""
+    found = {row.name: row for row in rows}
+    return [figure.name for figure in FIGURES if _judgement(figure, found.get(figure.name)) == MISSED]
+
+
+def table(rows: Iterable[Measured], figures: Sequence[Figure] = FIGURES) -> list[str]:
+    """Draw figure, goal, measured, peer and the judgement, line by line; what was not measured says so."""
+    found = {row.name: row for row in rows}
+    cells: list[tuple[str, ...]] = [("figure", "goal", "measured", "peer", "judgement")]
+    cells += [_cells(figure, found.get(figure.name)) for figure in figures]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, tuple("-" * width for width in widths))
+    return ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
+
+
+def _cells(figure: Figure, row: Measured | None) -> tuple[str, ...]:
+    judgement = _judgement(figure, row)
+    if row is None:
+        return figure.name, figure.goal, "not measured", "-", judgement
+    ours = f"{_number(row.ours)} {figure.unit}" + (f" ({figure.ratio(row):.1f}x)" if row.ours else "")
+    return figure.name, figure.goal, ours, f"{_number(row.peer)} {figure.unit}", judgement
+
+
+def _judgement(figure: Figure, row: Measured | None) -> str:
+    if figure.goal == "-":
+        return "-"
+    return MET if row is not None and figure.met(row) else MISSED
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
