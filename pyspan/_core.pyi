@@ -80,10 +80,13 @@ class Spool:
         Raises:
             SpoolFullError: at the byte limit; nothing was stored.
             PermanentError: the batch alone is larger than the limit.
-            OSError: the disk failed or is full; nothing was stored.
+            OSError: the disk failed or is full, or the folder was removed; nothing was stored.
         """
-    def reader(self, name: str) -> SpoolReader:
-        """Return the reader called `name`; a new one begins at the oldest record and from now on holds back space."""
+    def reader(self, name: str, *, from_end: bool = False) -> SpoolReader:
+        """Return the reader called `name`; a new one begins at the oldest record and from now on holds back space.
+
+        With `from_end` a new one begins behind the newest record.
+        """
     def reader_names(self) -> list[str]:
         """Return the names of the readers that hold back space, those of earlier processes included."""
     def remove_reader(self, name: str) -> None:
@@ -91,7 +94,8 @@ class Spool:
     def stats(self) -> dict[str, int]:
         """Return counts, and what was damaged.
 
-        bytes, segments, accepted_spans (over all restarts), oldest_offset, next_offset;
+        bytes, segments, full (what was last refused for want of room would be refused again), gone (the folder was
+        removed or replaced: nothing is taken any more), accepted_spans (over all restarts), oldest_offset, next_offset;
         torn_records, skipped_records, skipped_bytes, skipped_spans, damaged_segments, damaged_readers, sync_errors.
         """
     def flush(self) -> None:

@@ -176,6 +176,63 @@ fn a_full_spool_refuses_and_takes_again_once_read() {
 }
 
 #[test]
+fn a_spool_is_full_from_the_first_refusal_until_there_is_room() {
+    let folder = folder();
+    let spool = Spool::open(folder.path(), Settings { max_bytes: 65_536, ..SMALL }).unwrap();
+    let reader = spool.reader("a").unwrap();
+    let mut taken = 0;
+    while append(&spool, taken * 5, 5).is_ok() {
+        taken += 1;
+        assert!(!spool.stats().full || append(&spool, taken * 5, 5).is_err());
+    }
+    assert!(spool.stats().full);
+    drain(&reader, ALL);
+    assert!(!spool.stats().full);
+}
+
+#[test]
+fn a_removed_folder_refuses_appends_and_still_gives_what_it_took() {
+    let parent = folder();
+    let path = parent.path().join("spool");
+    let spool = Spool::open(&path, SMALL).unwrap();
+    let reader = spool.reader("a").unwrap();
+    append(&spool, 0, 10).unwrap();
+    assert!(!spool.stats().gone);
+    fs::remove_dir_all(&path).unwrap();
+    assert!(spool.stats().gone);
+    assert!(matches!(append(&spool, 10, 10), Err(SpoolError::Gone { .. })));
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(append(&spool, 10, 10), Err(SpoolError::Gone { .. })));
+    assert_eq!(drain(&reader, ALL), expected(0..10));
+}
+
+#[test]
+fn a_folder_that_is_removed_before_the_first_append_refuses_it() {
+    let parent = folder();
+    let path = parent.path().join("spool");
+    let spool = Spool::open(&path, SMALL).unwrap();
+    assert!(!spool.stats().gone);
+    fs::remove_dir_all(&path).unwrap();
+    assert!(spool.stats().gone);
+    assert!(matches!(append(&spool, 0, 10), Err(SpoolError::Gone { .. })));
+}
+
+#[test]
+fn a_reader_from_the_end_gets_what_comes_after_it_also_over_a_restart() {
+    let folder = folder();
+    let spool = open(&folder);
+    let first = spool.reader_from_end("first").unwrap();
+    append(&spool, 0, 10).unwrap();
+    let late = spool.reader_from_end("late").unwrap();
+    assert_eq!((first.lag_spans(), late.lag_spans()), (10, 0));
+    drop((first, late, spool));
+    let spool = open(&folder);
+    append(&spool, 10, 10).unwrap();
+    assert_eq!(drain(&spool.reader_from_end("first").unwrap(), ALL), expected(0..20));
+    assert_eq!(drain(&spool.reader_from_end("late").unwrap(), ALL), expected(10..20));
+}
+
+#[test]
 fn a_request_larger_than_the_spool_is_refused_for_good() {
     let folder = folder();
     let spool = Spool::open(folder.path(), Settings { max_bytes: 65_536, ..SMALL }).unwrap();

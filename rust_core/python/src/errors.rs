@@ -30,6 +30,7 @@ pub fn spool(error: SpoolError) -> PyErr {
         SpoolError::TooLarge { .. } => PermanentError::new_err(text),
         SpoolError::Locked { .. } => ConfigurationError::new_err(text),
         SpoolError::Closed => PyspanError::new_err(text),
+        SpoolError::Gone { .. } => PyOSError::new_err(text),
         SpoolError::Io { path, error } => match error.raw_os_error() {
             Some(number) => PyOSError::new_err((number, error.to_string(), path.into_os_string())),
             None => PyOSError::new_err(text),

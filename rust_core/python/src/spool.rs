@@ -51,9 +51,10 @@ impl Spool {
         py.detach(|| self.inner.append(&batch.data, spans)).map_err(errors::spool)
     }
 
-    fn reader(&self, name: &str) -> PyResult<SpoolReader> {
-        let inner = self.inner.reader(name).map_err(errors::spool)?;
-        Ok(SpoolReader { inner })
+    #[pyo3(signature = (name, *, from_end = false))]
+    fn reader(&self, name: &str, from_end: bool) -> PyResult<SpoolReader> {
+        let reader = if from_end { self.inner.reader_from_end(name) } else { self.inner.reader(name) };
+        Ok(SpoolReader { inner: reader.map_err(errors::spool)? })
     }
 
     fn reader_names(&self) -> Vec<String> {
@@ -69,6 +70,8 @@ impl Spool {
         let out = PyDict::new(py);
         out.set_item("bytes", stats.bytes)?;
         out.set_item("segments", stats.segments)?;
+        out.set_item("full", stats.full)?;
+        out.set_item("gone", stats.gone)?;
         out.set_item("accepted_spans", stats.accepted_spans)?;
         out.set_item("oldest_offset", stats.oldest_offset)?;
         out.set_item("next_offset", stats.next_offset)?;

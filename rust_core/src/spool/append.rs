@@ -15,6 +15,9 @@ impl State {
         if self.closed {
             return Err(SpoolError::Closed);
         }
+        if self.is_gone() {
+            return Err(SpoolError::Gone { directory: self.directory.clone() });
+        }
         let length = u32::try_from(body.len()).map_err(|_| self.too_large(body.len() as u64))?;
         let segment = self.segment_for(record_len(length))?;
         let header = Header { offset: self.next, spans_before: self.spans, spans, length, checksum };
@@ -29,16 +32,30 @@ impl State {
     }
 
     fn segment_for(&mut self, need: u64) -> Result<Arc<Segment>, SpoolError> {
-        let end = self.next + need + END.len() as u64;
         match self.segments.back() {
-            Some(last) if self.active && end <= last.segment.limit() => Ok(last.segment.clone()),
+            Some(last) if self.fits(need) => Ok(last.segment.clone()),
             _ => self.roll(need),
         }
     }
 
+    fn fits(&self, need: u64) -> bool {
+        let end = self.next + need + END.len() as u64;
+        self.active && self.segments.back().is_some_and(|last| end <= last.segment.limit())
+    }
+
+    fn capacity_for(&self, need: u64) -> u64 {
+        self.settings.segment_len().max(SEGMENT_HEADER_LEN + need + END.len() as u64)
+    }
+
+    /// Returns whether the last record that was refused for want of room would be refused again.
+    pub fn is_full(&self) -> bool {
+        let over = |need| self.needed_bytes() + self.capacity_for(need) > self.settings.max_bytes;
+        self.refused.is_some_and(|need| !self.fits(need) && over(need))
+    }
+
     /// Begins a segment with room for a record of `need` bytes.
     fn roll(&mut self, need: u64) -> Result<Arc<Segment>, SpoolError> {
-        let capacity = self.settings.segment_len().max(SEGMENT_HEADER_LEN + need + END.len() as u64);
+        let capacity = self.capacity_for(need);
         self.admit(capacity, need)?;
         let header = SegmentHeader {
             base: self.next_base,
@@ -64,12 +81,13 @@ impl State {
         self.reclaim();
     }
 
-    fn admit(&self, capacity: u64, need: u64) -> Result<(), SpoolError> {
+    fn admit(&mut self, capacity: u64, need: u64) -> Result<(), SpoolError> {
         let (bytes, max_bytes) = (self.needed_bytes(), self.settings.max_bytes);
         if capacity > max_bytes {
             return Err(self.too_large(need));
         }
         if bytes + capacity > max_bytes {
+            self.refused = Some(need);
             return Err(SpoolError::Full { bytes, max_bytes });
         }
         Ok(())

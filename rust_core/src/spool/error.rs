@@ -27,6 +27,11 @@ pub enum SpoolError {
         /// The process that has it, if it said so.
         pid: Option<u32>,
     },
+    /// The folder was removed or replaced while the spool was open.
+    Gone {
+        /// The spool's folder.
+        directory: PathBuf,
+    },
     /// The spool was closed.
     Closed,
     /// The file system failed.
@@ -60,6 +65,9 @@ impl fmt::Display for SpoolError {
             }
             Self::Locked { directory, pid: None } => {
                 write!(out, "spool {} is in use by another process", directory.display())
+            }
+            Self::Gone { directory } => {
+                write!(out, "spool {} was removed or replaced while in use (start again)", directory.display())
             }
             Self::Closed => write!(out, "spool is closed"),
             Self::Io { path, error } => write!(out, "spool file {}: {error}", path.display()),

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use super::acks::Position;
 use super::error::SpoolError;
 use super::reader::{Reader, ReaderState};
 use super::recovery;
@@ -91,12 +92,24 @@ impl Spool {
     /// # Errors
     /// When its file cannot be made.
     pub fn reader(&self, name: &str) -> Result<Reader, SpoolError> {
+        self.open_reader(name, State::oldest)
+    }
+
+    /// Returns the reader called `name`; a new one begins behind the newest record.
+    ///
+    /// # Errors
+    /// When its file cannot be made.
+    pub fn reader_from_end(&self, name: &str) -> Result<Reader, SpoolError> {
+        self.open_reader(name, State::end)
+    }
+
+    fn open_reader(&self, name: &str, start: fn(&State) -> Position) -> Result<Reader, SpoolError> {
         let mut state = self.shared.state.lock();
         if let Some(reader) = state.readers.get(name) {
             return Ok(Reader::new(self.shared.clone(), reader.clone()));
         }
         let path = self.shared.directory.join(acks::file_name(name));
-        let reader = Arc::new(ReaderState::create(&path, state.oldest()).map_err(SpoolError::at(&path))?);
+        let reader = Arc::new(ReaderState::create(&path, start(&state)).map_err(SpoolError::at(&path))?);
         state.readers.insert(name.to_owned(), reader.clone());
         Ok(Reader::new(self.shared.clone(), reader))
     }
@@ -126,6 +139,8 @@ impl Spool {
         let state = self.shared.state.lock();
         out.bytes = state.bytes();
         out.segments = state.segments.len() as u64;
+        out.full = state.is_full();
+        out.gone = state.is_gone();
         out.accepted_spans = state.spans;
         out.oldest_offset = state.oldest().record;
         out.next_offset = state.next;

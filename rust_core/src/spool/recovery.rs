@@ -40,6 +40,7 @@ pub(super) fn recover(directory: &Path, settings: Settings) -> Result<(State, St
         readers: BTreeMap::new(),
         unsynced: Vec::new(),
         new_files: false,
+        refused: None,
         closed: false,
     };
     resume(&mut state, &mut found);

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::record::{checksum, part};
@@ -96,6 +96,12 @@ impl Segment {
             _ => {}
         }
         Ok(SegmentHeader::decode(&bytes).map(|header| Self { header, path: path.to_owned(), file }))
+    }
+
+    /// Returns whether its path still names the open file.
+    pub fn is_in_place(&self) -> bool {
+        let (Ok(named), Ok(open)) = (std::fs::metadata(&self.path), self.file.metadata()) else { return false };
+        (named.dev(), named.ino()) == (open.dev(), open.ino())
     }
 
     /// Returns the offset at which the first record begins.

@@ -42,6 +42,8 @@ pub(super) struct State {
     pub unsynced: Vec<Arc<Segment>>,
     /// Whether files were created since the last sync.
     pub new_files: bool,
+    /// Bytes of the last record that was refused for want of room.
+    pub refused: Option<u64>,
     pub closed: bool,
 }
 
@@ -57,7 +59,20 @@ impl State {
     pub fn oldest(&self) -> Position {
         match self.segments.front() {
             Some(live) => Position { record: live.segment.first(), done: 0, spans: live.segment.header.spans_before },
-            None => Position { record: self.next, done: 0, spans: self.spans },
+            None => self.end(),
+        }
+    }
+
+    /// Returns the place after the newest record.
+    pub fn end(&self) -> Position {
+        Position { record: self.next, done: 0, spans: self.spans }
+    }
+
+    /// Returns whether the folder was removed or replaced: what is written to its files is lost with the process.
+    pub fn is_gone(&self) -> bool {
+        match self.segments.back() {
+            Some(last) => !last.segment.is_in_place(),
+            None => !self.directory.is_dir(),
         }
     }
 

@@ -11,6 +11,10 @@ pub struct Stats {
     pub bytes: u64,
     /// Segments in use.
     pub segments: u64,
+    /// Whether what was last refused for want of room would be refused again.
+    pub full: bool,
+    /// Whether the folder was removed or replaced, so that nothing is taken any more.
+    pub gone: bool,
     /// Spans accepted since the spool was first made, over all restarts.
     pub accepted_spans: u64,
     /// Offset of the oldest record.
