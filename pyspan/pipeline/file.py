@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FileExporter"]
 
-PRIVATE = 0o600  # attributes hold what users type
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700  # attributes hold what users type
 
 
 class FileExporter:
     """Appends whole lines to a file; writing is done in the loop, since no thread can start while Python exits.
 
+    A file that was renamed or removed, as logrotate does, is let go of, and a new one begun by the next batch.
     `fsync` makes each batch durable before it counts as delivered.
     """
 
@@ -57,11 +58,29 @@ class FileExporter:
             raise
 
     def _open(self) -> int:
+        if self._file is not None and not _names(self._path, self._file):
+            os.close(self._file)
+            self._file = None
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(self._path.parent)
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
             _end_torn_line(self._file)
         return self._file
+
+
+def _names(path: Path, file: int) -> bool:
+    """Tell whether the path is that of the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folders that are missing, each for its owner alone; one that is there keeps its mode."""
+    if not folder.exists():
+        _make_private(folder.parent)
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def _end_torn_line(file: int) -> None:

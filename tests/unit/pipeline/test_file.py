@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,9 +13,6 @@ from pyspan._core import Batch
 from pyspan.errors import RetryableError
 from pyspan.pipeline.file import FileExporter
 from tests.unit.pipeline.tracing import make_queue, make_spans, make_tracer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +29,10 @@ class LineBatch:
 
 def lines(*texts: str) -> list[Batch]:
     return [cast("Batch", LineBatch(text)) for text in texts]
+
+
+def open_files() -> list[str]:
+    return [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
 
 
 async def test_each_batch_is_a_line_of_a_private_file_in_a_new_folder(tmp_path: Path) -> None:
@@ -79,6 +81,63 @@ async def test_a_line_cut_off_by_a_full_disk_is_taken_back(tmp_path: Path, monke
     await exporter.export(lines("again")[0])
     await exporter.aclose()
     assert path.read_text() == "whole\nagain\n"
+
+
+async def test_a_new_folder_is_private_with_its_parents_and_one_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir(mode=0o755)
+    exporter = FileExporter(there / "outer" / "inner" / "spans.json")
+    await exporter.export(lines("x")[0])
+    await exporter.aclose()
+    modes = [stat.S_IMODE(folder.stat().st_mode) for folder in (there, there / "outer", there / "outer" / "inner")]
+    assert modes == [0o755, 0o700, 0o700]
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_file_that_was_rotated_away_keeps_its_lines_and_a_new_one_begins(tmp_path: Path, empty: bool) -> None:
+    path = tmp_path / "spans.json"
+    exporter = FileExporter(path)
+    await exporter.export(lines("before")[0])
+    path.rename(tmp_path / "spans.json.1")
+    if not empty:
+        path.write_text("")  # logrotate's create
+    await exporter.export(lines("after")[0])
+    await exporter.export(lines("later")[0])
+    await exporter.aclose()
+    assert (tmp_path / "spans.json.1").read_text() == "before\n"
+    assert path.read_text() == "after\nlater\n"
+
+
+async def test_a_file_that_was_removed_with_its_folder_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "out" / "spans.json"
+    exporter = FileExporter(path)
+    await exporter.export(lines("before")[0])
+    path.unlink()
+    path.parent.rmdir()
+    await exporter.export(lines("after")[0])
+    await exporter.aclose()
+    assert path.read_text() == "after\n"
+
+
+async def test_a_rotated_file_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    exporter = FileExporter(path)
+    for _ in range(3):
+        await exporter.export(lines("x")[0])
+        path.unlink()
+    left = [target for target in open_files() if target.startswith(str(path))]
+    await exporter.aclose()
+    assert len(left) == 1
+
+
+async def test_a_file_cut_by_copytruncate_is_written_on_from_its_new_end(tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    exporter = FileExporter(path)
+    await exporter.export(lines("before")[0])
+    os.truncate(path, 0)
+    await exporter.export(lines("after")[0])
+    await exporter.aclose()
+    assert path.read_text() == "after\n"
 
 
 async def test_a_folder_that_cannot_be_made_is_worth_another_try(tmp_path: Path) -> None:
