@@ -78,8 +78,9 @@ def _close_spool(spool: Spool) -> None:
 
 def _open_pipeline(export: Export, spool: Spool, config: AgentConfig) -> Pipeline:
     _ledger_file(config, export.name).parent.mkdir(mode=0o700, exist_ok=True)
-    reader = spool.reader(export.name)
-    dead_letters = DeadLetters(config.spool / "dead-letter", export.name)
+    reader = spool.reader(export.name, from_end=_came_back(export, spool, config))
+    _removed_ledger(config, export.name).unlink(missing_ok=True)
+    dead_letters = DeadLetters(config.spool / "dead-letter", export.name, config.dead_letter_max_bytes)
     ledger = Ledger(_ledger_file(config, export.name), reader, lambda: spool.stats()["accepted_spans"])
     ledger.start(crash_bound=window(config) * config.batch_spans)
     return Pipeline(export, reader, ledger=ledger, dead_letters=dead_letters, config=config)
@@ -90,14 +91,34 @@ def _ledger_file(config: AgentConfig, exporter: str) -> Path:
     return config.spool / "ledger" / f"{exporter}.ledger"
 
 
+def _removed_ledger(config: AgentConfig, exporter: str) -> Path:
+    """Name the file that the ledger of an exporter becomes once it is no longer configured."""
+    return config.spool / "ledger" / f"{exporter}.removed"
+
+
+def _came_back(export: Export, spool: Spool, config: AgentConfig) -> bool:
+    """Tell whether an exporter was removed before: what the spool still holds it has had, or was given up then."""
+    came_back = _removed_ledger(config, export.name).exists() and export.name not in spool.reader_names()
+    if came_back:
+        logger.warning("%s was removed before: it starts with what is received from now on", export.name)
+    return came_back
+
+
 def _release_removed(spool: Spool, config: AgentConfig) -> None:
-    """Let go of the space that exporters hold which are no longer configured; their ledgers are kept aside."""
+    """Let go of the offsets and the space of exporters that are no longer configured; their ledgers are kept aside.
+
+    The ledger goes first: where a crash comes between, the offset that is left is dropped at the next start.
+    """
     for name in set(spool.reader_names()) - {export.name for export in config.export}:
         pending = spool.reader(name).lag_spans
-        spool.remove_reader(name)
         with contextlib.suppress(FileNotFoundError):
-            _ledger_file(config, name).replace(config.spool / "ledger" / f"{name}.removed")
-        logger.warning("%s is no longer configured: %d spans that it had not exported are given up", name, pending)
+            _ledger_file(config, name).replace(_removed_ledger(config, name))
+        spool.remove_reader(name)
+        logger.warning(
+            "%s is no longer configured: its offset is dropped, %d spans that it had not exported are given up",
+            name,
+            pending,
+        )
 
 
 def _receivers(spool: Spool, config: AgentConfig) -> Receivers:

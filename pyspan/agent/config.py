@@ -46,6 +46,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     spool_segment_bytes: int
     spool_fsync: Literal["never", "interval", "always"]
     spool_fsync_interval: float
+    dead_letter_max_bytes: int
     batch_spans: int
     batch_bytes: int
     batch_wait: float
@@ -102,6 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("spool-segment-bytes", parse_bytes, "16MiB", "SIZE", "space is freed in pieces of this size"),
     Setting("spool-fsync", parse_choice("never", "interval", "always"), "interval", "WHEN", "never, interval, always"),
     Setting("spool-fsync-interval", parse_seconds, "50ms", "SECONDS", "between two fsyncs"),
+    Setting("dead-letter-max-bytes", parse_bytes, "256MiB", "SIZE", "one exporter's dead letters; more is dropped"),
     Setting("batch-spans", parse_count, 4096, "COUNT", "spans in one export request at most"),
     Setting("batch-bytes", parse_bytes, "3.5MiB", "SIZE", "bytes in one export request at most"),
     Setting("batch-wait", parse_seconds, "200ms", "SECONDS", "how long a batch may wait to fill up"),

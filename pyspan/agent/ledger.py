@@ -145,13 +145,16 @@ class Ledger:
         """Count an outcome of the calling task's batch."""
         _current.get().counts.add(counts)
 
-    def commit(self, position: int) -> None:
-        """Write down the outcomes of every batch before the position; the reader acknowledges it next."""
+    def commit(self, position: int) -> list[Counts]:
+        """Write down and return the outcomes of every batch before the position; the reader acknowledges it next."""
+        ended = []
         while self._open and self._open[0].position <= position:
-            self._durable.counts.add(self._open.popleft().counts)
+            ended.append(self._open.popleft().counts)
+            self._durable.counts.add(ended[-1])
         self._durable.offset = position
         self._durable.accepted = self._accepted()
         self._write()
+        return ended
 
     def committed(self) -> None:
         """Count what the reader had to step over on the way to what it has just acknowledged."""

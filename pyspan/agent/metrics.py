@@ -80,6 +80,8 @@ class _AgentCollector(Collector):
         yield GaugeMetricFamily(
             "pyspan_agent_spool_max_bytes", "Bytes at which senders wait.", self._agent.config.spool_max_bytes
         )
+        yield GaugeMetricFamily("pyspan_agent_spool_full", "1 while senders are told to wait for room.", stats["full"])
+        yield GaugeMetricFamily("pyspan_agent_spool_gone", "1 once the folder was removed.", stats["gone"])
         yield GaugeMetricFamily("pyspan_agent_spool_segments", "Segment files of the spool.", stats["segments"])
         for name in DAMAGE:
             yield CounterMetricFamily(f"pyspan_agent_spool_{name}", f"Damage: {name.replace('_', ' ')}.", stats[name])
@@ -105,12 +107,17 @@ class _AgentCollector(Collector):
         yield pending
 
     def _exporters(self) -> Iterator[Metric]:
-        states = GaugeMetricFamily("pyspan_agent_exporter_up", "1 unless failing or crashed.", labels=["exporter"])
+        states = GaugeMetricFamily(
+            "pyspan_agent_exporter_up", "1 unless refused, failing or crashed.", labels=["exporter"]
+        )
         lag = GaugeMetricFamily("pyspan_agent_exporter_lag_bytes", "Spool bytes still to read.", labels=["exporter"])
         flying = GaugeMetricFamily("pyspan_agent_exporter_in_flight_spans", "Spans on their way.", labels=["exporter"])
         retried = CounterMetricFamily("pyspan_agent_exporter_retried_spans", "Spans sent again.", labels=["exporter"])
         batches = CounterMetricFamily("pyspan_agent_exporter_batches", "Requests taken.", labels=["exporter"])
         crashes = CounterMetricFamily("pyspan_agent_exporter_crashes", "Restarts after a fault.", labels=["exporter"])
+        fruitless = GaugeMetricFamily(
+            "pyspan_agent_exporter_fruitless_batches", "Last batches that nothing was taken of.", labels=["exporter"]
+        )
         failures = CounterMetricFamily(
             "pyspan_agent_exporter_failures", "Requests that failed.", labels=["exporter", "status"]
         )
@@ -122,6 +129,7 @@ class _AgentCollector(Collector):
             retried.add_metric(labels, stats.retried)
             batches.add_metric(labels, stats.batches)
             crashes.add_metric(labels, pipeline.crashes)
+            fruitless.add_metric(labels, stats.fruitless)
             for status, requests in stats.failures.items():
                 failures.add_metric([*labels, status], requests)
-        yield from (states, lag, flying, retried, batches, crashes, failures)
+        yield from (states, lag, flying, retried, batches, crashes, fruitless, failures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -44,11 +45,15 @@ def window(config: AgentConfig) -> int:
 
 
 class LedgerStats(Stats):
-    """The worker's counts, which also go to the ledger batch by batch, and the time of the last progress."""
+    """The worker's counts, which also go to the ledger batch by batch, and the time of the last progress.
+
+    `fruitless` is how many batches in a row have come to an end without a span of theirs being taken.
+    """
 
     def __init__(self, name: str, ledger: Ledger) -> None:
         super().__init__(name)
-        self.last_progress = time.monotonic()
+        self.last_progress = self.last_fruitless = time.monotonic()
+        self.fruitless = 0
         self._ledger = ledger
 
     def deliver(self, spans: int) -> None:
@@ -66,6 +71,14 @@ class LedgerStats(Stats):
     def drop(self, reason: str, spans: int, message: str) -> None:
         super().drop(reason, spans, message)
         self._account(Counts(dropped={reason: spans}))
+
+    def settle(self, counts: Counts) -> None:
+        """Take note of a batch that has come to its end."""
+        if counts.exported:
+            self.fruitless = 0
+        else:
+            self.fruitless += 1
+            self.last_fruitless = time.monotonic()
 
     def _account(self, counts: Counts) -> None:
         self.last_progress = time.monotonic()
@@ -85,7 +98,7 @@ class Pipeline:
         self.dead_letters = dead_letters
         self.stats = LedgerStats(export.name, ledger)
         self.crashes = 0
-        self.crashed = False
+        self._crash: _Crash | None = None
         self._config = config
         self._source: _LedgerSource | None = None
         self._closing = False
@@ -111,6 +124,19 @@ class Pipeline:
         if self._source is not None:
             self._source.close()
 
+    @property
+    def crashed(self) -> bool:
+        """Whether it waits for a new start, or has got no further since the last one though there is something."""
+        crash = self._crash
+        if crash is None:
+            return False
+        return crash.pausing or (crash.acked == self.reader.acked_offset and self.reader.lag_spans > 0)
+
+    @property
+    def last_error(self) -> str | None:
+        """The error that the pipeline suffers from: what it crashed of, or what the receiver said last."""
+        return self._crash.error if self._crash and self.crashed else self.stats.last_error
+
     def stalled_for(self, now: float) -> float:
         """Seconds since the receiver last took anything, 0 while there is nothing on its way."""
         return now - self.stats.last_progress if self.ledger.under_way else 0.0
@@ -127,8 +153,9 @@ class Pipeline:
         retry = RetrySettings(longest_pause=LONGEST_RETRY_PAUSE, give_up_after=None)
         write = self.dead_letters.write
         worker = Worker(self._source, exporter, self.stats, lanes=config.in_flight, retry=retry, dead_letter=write)
+        if self._crash is not None:
+            self._crash.pausing = False
         try:
-            self.crashed = False
             await worker.run()
         finally:
             source.release()
@@ -137,11 +164,27 @@ class Pipeline:
 
     def _note_crash(self, error: Exception, pause: float) -> None:
         self.crashes += 1
-        self.crashed = True
+        self._crash = _Crash(_first(error), self.reader.acked_offset)
         self.stats.in_flight = 0
         self.ledger.abandon()
         self.reader.rewind()
         logger.error("%s: the exporter crashed and starts again in %.1f s", self.name, pause, exc_info=error)
+
+
+@dataclass
+class _Crash:
+    """What an exporter crashed of, and what had been acknowledged by then."""
+
+    error: str
+    acked: int
+    pausing: bool = True
+
+
+def _first(error: BaseException) -> str:
+    """Describe the error that a task group wraps."""
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
+    return str(error) or repr(error)
 
 
 class _LedgerSource:
@@ -165,7 +208,8 @@ class _LedgerSource:
         return received
 
     def ack(self, position: int) -> None:
-        self._ledger.commit(position)
+        for counts in self._ledger.commit(position):
+            self._stats.settle(counts)
         try:
             self._source.ack(position)
         except OSError as error:  # the spool knows it until the process ends, so that delivery goes on

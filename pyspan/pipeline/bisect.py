@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bisecting", "DeadLetter"]
 
-DeadLetter = Callable[["Batch", PermanentError], None]
+DeadLetter = Callable[["Batch", PermanentError], bool]
 
 # One bad span among 4,096 costs 13 refusals. A receiver that has refused far more and taken nothing refuses all: stop
 # asking one by one.
@@ -27,8 +27,9 @@ MOST_REFUSALS = 128
 class Bisecting:
     """Brings every span of a batch to an end: delivered, set aside, or dropped and counted.
 
-    What is refused goes to `dead_letter`; without one it is dropped. `give_up_after` seconds bound one batch with all
-    its retries; None waits for ever. An error in `dead_letter` is raised: the batch is then not acknowledged.
+    What is refused goes to `dead_letter`; without one, or where that has no room (False), it is dropped.
+    `give_up_after` seconds bound one batch with all its retries; None waits for ever. An error in `dead_letter` is
+    raised: the batch is then not acknowledged.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Bisecting:
             self._stats.drop("refused", len(refused), str(error))
         elif self._dead_letter is None:
             self._stats.drop("permanent", len(refused), str(error))
-        else:
-            self._dead_letter(refused, error)
+        elif self._dead_letter(refused, error):
             self._stats.dead_letter(len(refused), str(error))
+        else:
+            self._stats.drop("dead_letters_full", len(refused), str(error))

@@ -21,6 +21,7 @@ class FakeSpool:
         self.readers: list[FakeReader] = []
         self.accepted = 0
         self.bytes = 0
+        self.full = self.gone = False
 
     def append(self, body: bytes) -> None:
         self.records.append(body)
@@ -35,7 +36,8 @@ class FakeSpool:
 
     def stats(self) -> dict[str, int]:
         damage = dict.fromkeys(DAMAGE, 0)
-        return {"accepted_spans": self.accepted, "bytes": self.bytes, "segments": 1, **damage}
+        state = {"bytes": self.bytes, "segments": 1, "full": self.full, "gone": self.gone}
+        return {"accepted_spans": self.accepted, **state, **damage}
 
 
 class FakeReader:
@@ -95,8 +97,9 @@ class FakeDeadLetters:
         self.error = error
         self.spans = 0
 
-    def write(self, batch: Batch, error: PermanentError) -> None:
+    def write(self, batch: Batch, error: PermanentError) -> bool:
         if self.error is not None:
             raised, self.error = self.error, None
             raise raised
         self.spans += len(batch)
+        return True

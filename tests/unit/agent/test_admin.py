@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pyspan.agent.admin import make_app
+from pyspan.agent.admin import AdminServer, make_app
 from pyspan.agent.config import SETTINGS
+from pyspan.agent.health import REFUSED_FOR
 from pyspan.agent.ledger import Counts
 from pyspan.agent.metrics import make_registry
 from pyspan.agent.state import Agent
@@ -63,13 +65,13 @@ async def test_a_live_agent_is_alive_and_ready(agent: Agent) -> None:
 
 
 async def test_a_full_spool_and_a_drain_make_it_not_ready(agent: Agent) -> None:
-    agent.spool.bytes = agent.config.spool_max_bytes  # type: ignore[attr-defined]
+    agent.spool.full = True  # type: ignore[attr-defined]
     agent.draining = True
     reply = await get(agent, "/readyz")
     assert reply.status_code == 503
     assert reply.json()["reasons"] == [
         "the agent is draining",
-        "the spool is in its last segment or full: senders are told to wait",
+        "the spool is full: senders are told to wait",
     ]
     assert (await get(agent, "/livez")).status_code == 200
 
@@ -96,6 +98,49 @@ async def test_an_exporter_that_delivers_nothing_makes_it_not_ready(agent: Agent
     assert reply.status_code == 503
     assert reply.json()["reasons"] == ["exporter otlp-127.0.0.1-1 has delivered nothing for 31 s: the backend said 503"]
     assert (await get(agent, "/status")).json()["exporters"][0]["state"] == "failing"
+
+
+async def test_an_exporter_that_only_dead_letters_makes_it_not_ready_until_it_delivers(agent: Agent) -> None:
+    stats = agent.pipelines[0].stats
+    stats.fail("http_400", "the backend said 400")
+    for _ in range(2):
+        stats.settle(Counts(dead_lettered=5))
+    assert (await get(agent, "/readyz")).status_code == 200, "one sender's bad batches are no fault of the backend"
+    stats.settle(Counts(rejected=5))
+    reply = await get(agent, "/readyz")
+    reason = "exporter otlp-127.0.0.1-1 has had nothing taken of its last 3 batches: the backend said 400"
+    assert (reply.status_code, reply.json()["reasons"]) == (503, [reason])
+    exporter = (await get(agent, "/status")).json()["exporters"][0]
+    assert (exporter["state"], exporter["fruitless_batches"]) == ("refused", 3)
+    metrics = (await get(agent, "/metrics")).text
+    assert 'pyspan_agent_exporter_up{exporter="otlp-127.0.0.1-1"} 0.0' in metrics
+    assert 'pyspan_agent_exporter_fruitless_batches{exporter="otlp-127.0.0.1-1"} 3.0' in metrics
+    stats.settle(Counts(exported=1, dead_lettered=4))
+    assert (await get(agent, "/readyz")).status_code == 200
+    assert (await get(agent, "/status")).json()["exporters"][0]["fruitless_batches"] == 0
+
+
+async def test_an_agent_that_gets_no_traffic_for_its_refused_exporter_is_given_another_try(agent: Agent) -> None:
+    stats = agent.pipelines[0].stats
+    for _ in range(3):
+        stats.settle(Counts(dead_lettered=5))
+    stats.last_fruitless -= REFUSED_FOR
+    assert (await get(agent, "/readyz")).status_code == 200
+    assert (await get(agent, "/status")).json()["exporters"][0]["state"] == "refused"
+
+
+async def test_a_spool_whose_folder_is_gone_makes_it_not_ready(agent: Agent) -> None:
+    agent.spool.gone = True  # type: ignore[attr-defined]
+    reasons = (await get(agent, "/readyz")).json()["reasons"]
+    assert reasons == [f"the spool folder {agent.config.spool} was removed while in use: senders are told to wait"]
+
+
+async def test_an_admin_port_that_fails_says_so_and_ends_alone(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+    await AdminServer(agent).run_on(listener)
+    assert "the admin port failed; receiving and exporting go on without it" in caplog.text
+    assert "Bad file descriptor" in caplog.text
 
 
 async def test_status_shows_the_ledger_of_each_exporter(agent: Agent) -> None:

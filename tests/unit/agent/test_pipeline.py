@@ -37,12 +37,14 @@ def spool() -> FakeSpool:
     return FakeSpool()
 
 
-def make_pipeline(spool: FakeSpool, folder: Path, dead_letters: FakeDeadLetters | None = None) -> Pipeline:
+def make_pipeline(
+    spool: FakeSpool, folder: Path, dead_letters: FakeDeadLetters | DeadLetters | None = None
+) -> Pipeline:
     config = load({"batch_wait": "1ms", "export": ["otlp=http://127.0.0.1:1"]}, {}, None).config
     reader = spool.reader("otlp")
     ledger = Ledger(folder / "otlp.ledger", reader, lambda: spool.accepted)
     ledger.start(crash_bound=10)
-    letters = dead_letters or DeadLetters(folder / "dead-letter", "otlp")
+    letters = dead_letters or DeadLetters(folder / "dead-letter", "otlp", 1 << 20)
     return Pipeline(config.export[0], reader, ledger=ledger, dead_letters=letters, config=config)  # type: ignore[arg-type]
 
 
@@ -137,6 +139,67 @@ async def test_the_ledger_balances_while_a_crashed_pipeline_waits(spool: FakeSpo
         entry = pipeline.ledger.entry()
         assert (entry.accepted, entry.pending, entry.balance) == (5, 5, 0)
         tasks.cancel_scope.cancel()
+
+
+async def test_a_crashed_pipeline_names_its_own_error_until_it_has_got_on(
+    spool: FakeSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "FIRST_RESTART_PAUSE", 0.001)
+    (tmp_path / "dead-letter").write_text("in the way of the folder")
+    pipeline = make_pipeline(spool, tmp_path)
+    spool.append(make_request(5)[0])
+    spool.append(make_request(5)[0])
+    async with anyio.create_task_group() as tasks:
+        exporter = FlakyExporter(refuse=lambda batch: PermanentError("the backend's no"))
+        tasks.start_soon(pipeline.run, lambda export, stats: exporter)
+        seen = []
+        with anyio.fail_after(10):
+            while pipeline.crashes < 3:
+                await anyio.sleep(0.0005)
+                seen += [pipeline.crashed] if pipeline.crashes else []
+        assert all(seen), "also while it tries again"
+        reason = f"dead letters can't be written to {tmp_path / 'dead-letter' / 'otlp.jsonl'}"
+        assert reason in (pipeline.last_error or "")
+        (tmp_path / "dead-letter").unlink()
+        with anyio.fail_after(20):
+            while pipeline.crashed:  # noqa: ASYNC110 - nobody is told
+                await anyio.sleep(0.001)
+        tasks.cancel_scope.cancel()
+    assert pipeline.last_error == "the backend's no"
+
+
+async def test_dead_letters_end_at_their_limit_and_the_newest_are_dropped_and_counted(
+    spool: FakeSpool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    letters = DeadLetters(tmp_path, "otlp", 3_000)
+    pipeline = make_pipeline(spool, tmp_path, letters)
+    bodies = [make_request(1) for _ in range(20)]
+    for body, _ in bodies:
+        spool.append(body)
+    await ship(pipeline, FlakyExporter(refuse=lambda batch: PermanentError("never")))
+    entry = pipeline.ledger.entry()
+    assert 1_500 < letters.path.stat().st_size <= 3_000
+    assert entry.dead_lettered == len(letters.path.read_text().splitlines()) > 0
+    assert (entry.dropped, entry.balance) == ({"dead_letters_full": 20 - entry.dead_lettered}, 0)
+    assert bodies[0][1][0][1] in letters.path.read_text(), "the oldest are kept"
+    assert "spans dropped (dead_letters_full): never" in caplog.text
+    letters.path.rename(tmp_path / "moved")
+    spool.append(make_request(1)[0])
+    await ship(pipeline, FlakyExporter(refuse=lambda batch: PermanentError("never")))
+    assert pipeline.ledger.entry().dead_lettered == entry.dead_lettered + 1
+
+
+async def test_a_receiver_that_takes_nothing_of_three_batches_is_at_fault_until_it_takes_one(
+    spool: FakeSpool, tmp_path: Path
+) -> None:
+    pipeline = make_pipeline(spool, tmp_path)
+    for expected in (1, 2, 3):
+        spool.append(make_request(5)[0])
+        await ship(pipeline, FlakyExporter(refuse=lambda batch: PermanentError("never")))
+        assert pipeline.stats.fruitless == expected
+    spool.append(make_request(5)[0])
+    await ship(pipeline, RecordingExporter())
+    assert pipeline.stats.fruitless == 0
 
 
 async def test_a_pipeline_with_nothing_on_its_way_is_not_stalled(spool: FakeSpool, tmp_path: Path) -> None:

@@ -30,8 +30,13 @@ class Bench:
         self.exporter = FlakyExporter(refuse=refuse)
         self.dead: list[Batch] = []
         self.limit = ByteLimit()
-        dead_letter = (lambda refused, _: self.dead.append(refused)) if dead_letters else None
-        self.stage = Bisecting(self.exporter, self.stats, give_up_after=None, dead_letter=dead_letter, limit=self.limit)
+        self.room = True
+        letters = self._dead_letter if dead_letters else None
+        self.stage = Bisecting(self.exporter, self.stats, give_up_after=None, dead_letter=letters, limit=self.limit)
+
+    def _dead_letter(self, refused: Batch, _: PermanentError) -> bool:
+        self.dead += [refused] if self.room else []
+        return self.room
 
     async def export(self, sent: Batch) -> None:
         self.stats.receive(len(sent))
@@ -65,6 +70,14 @@ async def test_without_dead_letters_the_offender_is_dropped_and_counted() -> Non
     bench = Bench(poisoned("b"), dead_letters=False)
     await bench.export(batch("a", "b", "c"))
     assert (bench.stats.delivered, bench.stats.dropped) == (2, {"permanent": 1})
+
+
+async def test_where_the_dead_letters_are_full_the_offender_is_dropped_and_counted() -> None:
+    bench = Bench(poisoned("b"))
+    bench.room = False
+    await bench.export(batch("a", "b", "c"))
+    assert (bench.stats.delivered, bench.stats.dead_lettered) == (2, 0)
+    assert bench.stats.dropped == {"dead_letters_full": 1}
 
 
 async def test_a_receiver_that_refuses_everything_is_not_asked_span_by_span() -> None:
@@ -117,7 +130,7 @@ async def test_what_takes_too_long_is_given_up_and_counted() -> None:
 
 
 async def test_a_dead_letter_that_cannot_be_written_is_an_error() -> None:
-    def full_disk(_: Batch, __: PermanentError) -> None:
+    def full_disk(_: Batch, __: PermanentError) -> bool:
         raise OSError(28, "No space left on device")
 
     stage = Bisecting(FlakyExporter([PermanentError("400")]), Stats("test"), give_up_after=None, dead_letter=full_disk)

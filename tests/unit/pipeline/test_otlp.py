@@ -9,7 +9,7 @@ import pytest
 
 from pyspan._core import Batch
 from pyspan.config import BatchSettings, OtlpSettings, RetrySettings
-from pyspan.errors import ConfigurationError, RetryableError
+from pyspan.errors import ConfigurationError, PermanentError, RetryableError
 from pyspan.pipeline.background import BackgroundWorker
 from pyspan.pipeline.otlp import OtlpExporter
 from pyspan.pipeline.settings import WorkerSettings
@@ -52,7 +52,12 @@ async def ship(sink: OtlpSink, *batches: Batch, retry: RetrySettings = QUICK) ->
     stats, dead = Stats("otlp"), list[Batch]()
     exporter = OtlpExporter(settings_of(sink), stats)
     source = FakeSource(batches)
-    await Worker(source, exporter, stats, retry=retry, dead_letter=lambda refused, _: dead.append(refused)).run()
+
+    def set_aside(refused: Batch, _: PermanentError) -> bool:
+        dead.append(refused)
+        return True
+
+    await Worker(source, exporter, stats, retry=retry, dead_letter=set_aside).run()
     await exporter.aclose()
     assert source.acked[-1] == len(batches)
     return stats, dead
