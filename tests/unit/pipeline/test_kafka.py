@@ -8,6 +8,7 @@ from collections import Counter
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import aiokafka
 import anyio
 import pytest
 from aiokafka import errors
@@ -21,6 +22,7 @@ from pyspan._core import Batch, kafka_partitions
 from pyspan.config import KafkaSettings
 from pyspan.errors import ConfigurationError, PermanentError, RefusedError, RetryableError
 from pyspan.pipeline.kafka import KafkaExporter
+from tests.support.ports import free_port
 from tests.unit.pipeline.tracing import make_queue, make_tracer
 
 if TYPE_CHECKING:
@@ -238,6 +240,31 @@ async def test_a_cancelled_export_is_not_resumed(monkeypatch: pytest.MonkeyPatch
     producer.hold.set()
     await exporter.export(batch)
     assert producer.sent == 2
+
+
+class Told(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's producer, which also remembers what it was told."""
+
+    def __init__(self, **settings: object) -> None:
+        self.settings = settings
+        super().__init__(**settings)
+
+
+async def test_the_producer_waits_for_all_replicas_never_repeats_a_record_and_compresses_by_zstd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Told] = []
+
+    def make(**settings: object) -> Told:
+        made.append(Told(**settings))
+        return made[-1]
+
+    monkeypatch.setattr("pyspan.pipeline.kafka.AIOKafkaProducer", make)
+    exporter = KafkaExporter(KafkaSettings((f"127.0.0.1:{free_port()}",), "spans", delivery_timeout=0.5))
+    with pytest.raises(RetryableError):
+        await exporter.export(traces(1))
+    told = {key: made[0].settings[key] for key in ("acks", "enable_idempotence", "compression_type")}
+    assert told == {"acks": "all", "enable_idempotence": True, "compression_type": "zstd"}
 
 
 async def test_closing_stops_the_producer(monkeypatch: pytest.MonkeyPatch) -> None:
