@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import secrets
 import socket
 import urllib.error
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING
 import cramjam
 import grpc
 import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.agent.clients import post_grpc, send_raw
 from tests.agent.test_delivery import ledger
@@ -33,7 +37,6 @@ MALFORMED = {
     "wrong wire type": b"\x0d\x00\x00\x00\x00",
     "group": b"\x0b\x0c",
     "overlong varint": b"\x0a" + b"\xff" * 11,
-    "span id of seven bytes": GOOD.replace(b"\x12\x08" + SPAN_ID, b"\x12\x07" + SPAN_ID[:7] + b"\x60\x00"[:0]),
     "invalid UTF-8": GOOD.replace(b"orders", b"\xff\xfeders"),
 }
 
@@ -59,11 +62,44 @@ def test_malformed_protobuf_is_refused_by_http_and_grpc(name: str, agent: AgentP
     assert ledger(agent)["accepted"] == 0
 
 
-def test_ids_that_are_all_zero_are_refused(agent: AgentProcess) -> None:
-    protobuf = {"content-type": "application/x-protobuf"}
-    assert post(agent, GOOD.replace(SPAN_ID, bytes(8)), protobuf)[0] == 400
-    assert post(agent, GOOD.replace(TRACE_ID, bytes(16)), protobuf)[0] == 400
+BAD_IDS = {
+    "span id of seven bytes": (TRACE_ID, SPAN_ID[:7]),
+    "trace id of fifteen bytes": (TRACE_ID[:15], SPAN_ID),
+    "span id of zeros": (TRACE_ID, bytes(8)),
+    "trace id of zeros": (bytes(16), SPAN_ID),
+}
+
+
+def with_ids(trace_id: bytes, span_id: bytes) -> tuple[bytes, bytes]:
+    """Encode a request that is sound but for these ids of its second span, as protobuf and as JSON."""
+    request = ExportTraceServiceRequest.FromString(GOOD)
+    span = request.resource_spans[0].scope_spans[0].spans[1]
+    span.trace_id, span.span_id = trace_id, span_id
+    plain = json_format.MessageToDict(request)
+    for written in plain["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        for key in ("traceId", "spanId"):
+            written[key] = base64.b64decode(written[key]).hex()  # OTLP's JSON has ids in hex, protobuf's in base64
+    return request.SerializeToString(), json.dumps(plain).encode()
+
+
+@pytest.mark.parametrize("name", BAD_IDS)
+def test_an_id_of_the_wrong_length_or_of_zeros_is_refused_by_each_receiver(name: str, agent: AgentProcess) -> None:
+    protobuf, as_json = with_ids(*BAD_IDS[name])
+    for body, content_type in ((protobuf, "application/x-protobuf"), (as_json, "application/json")):
+        status, reason = post(agent, body, {"content-type": content_type})
+        assert (status, name.split(maxsplit=1)[0] in reason.decode(errors="replace")) == (400, True), reason
+    with pytest.raises(grpc.RpcError) as refused:
+        post_grpc(agent.grpc_port, protobuf)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert ledger(agent)["accepted"] == 0
+
+
+def test_the_same_requests_with_sound_ids_are_accepted_by_each_receiver(agent: AgentProcess) -> None:
+    protobuf, as_json = with_ids(TRACE_ID, SPAN_ID)
+    assert post(agent, protobuf, {"content-type": "application/x-protobuf"})[0] == 200
+    assert post(agent, as_json, {"content-type": "application/json"})[0] == 200
+    post_grpc(agent.grpc_port, protobuf)
+    assert ledger(agent)["accepted"] == 9
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
