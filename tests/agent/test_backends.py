@@ -10,8 +10,6 @@ from tests.support.otlp_messages import make_request
 from tests.support.otlp_sink import RESET, Answer, OtlpSink, partial_success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.support.agent_process import AgentProcess
     from tests.support.otlp_sink import SinkRequest
 
@@ -82,27 +80,3 @@ def test_an_authentication_that_fails_keeps_the_spans_until_it_is_mended(agent: 
     sink.wait_for_spans(10, timeout=30)
     assert ledger(agent)["dead_lettered"] == 0
     assert "401" in agent.status()["exporters"][0]["last_error"]
-
-
-def test_a_backend_that_fails_for_long_makes_the_agent_not_ready(
-    make_agent: Callable[..., AgentProcess], sink: OtlpSink
-) -> None:
-    sink.rule = lambda request: Answer(status=503)
-    agent = make_agent("--failing-after", "0.5", exports=[f"otlp={sink.endpoint}"]).start()
-    agent.post(make_request(1)[0])
-    wait_until(lambda: agent.get("/readyz")[0] == 503)
-    reasons = json.loads(agent.get("/readyz")[1])["reasons"]
-    assert "has delivered nothing for" in reasons[0]
-    assert "503" in reasons[0]
-    assert agent.get("/livez")[0] == 200
-    sink.rule = lambda request: Answer()
-    wait_until(lambda: agent.get("/readyz")[0] == 200, timeout=30)
-
-
-def test_a_batch_above_the_backends_limit_is_cut_until_it_fits(agent: AgentProcess, sink: OtlpSink) -> None:
-    sink.rule = lambda request: Answer(status=413) if len(request.body) > 40_000 else Answer()
-    body, keys = make_request(1000)
-    agent.post(body)
-    sink.wait_for_spans(1000, timeout=30)
-    assert sink.delivered().keys() == set(keys)
-    assert ledger(agent)["dead_lettered"] == 0

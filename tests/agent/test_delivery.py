@@ -94,17 +94,3 @@ def test_an_idle_agent_takes_little_memory(agent: AgentProcess) -> None:
 def test_an_empty_request_is_accepted_and_stores_nothing(agent: AgentProcess) -> None:
     assert agent.post(b"") == 200
     assert ledger(agent)["accepted"] == 0
-
-
-def test_a_slow_exporter_does_not_hold_back_the_other(
-    make_agent: Callable[..., AgentProcess], sink: OtlpSink, tmp_path: Path
-) -> None:
-    from tests.support.otlp_sink import Answer
-
-    sink.rule = lambda request: Answer(delay=30)
-    file = tmp_path / "spans.jsonl"
-    with make_agent(exports=[f"otlp={sink.endpoint}", f"file={file}"]) as agent:
-        for _ in range(20):
-            agent.post(make_request(500)[0])
-        wait_until(lambda: ledger(agent, 1)["exported"] == 10_000)
-        assert ledger(agent, 0)["pending"] == 10_000
