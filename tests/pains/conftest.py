@@ -1,4 +1,4 @@
-"""What the tests of pains share with those of a real agent process."""
+"""The backend of all tests of pains, and the agent process of some."""
 
 from tests.agent.conftest import agent, make_agent, sink
 

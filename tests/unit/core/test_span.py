@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-import logging
 import threading
 import weakref
 from typing import Any
@@ -108,24 +107,6 @@ def test_tasks_and_threads_keep_their_own_current_span(recorded: Any) -> None:
         thread.start()
         thread.join()
     assert seen == [trace_api.INVALID_SPAN]
-
-
-def test_an_async_generator_closed_in_another_task_says_nothing(recorded: Any, caplog: Any) -> None:
-    async def stream() -> Any:
-        with recorded.tracer.start_as_current_span("stream"):
-            yield 1
-            yield 2
-
-    async def main() -> Any:
-        generator = stream()
-        await asyncio.create_task(generator.__anext__())
-        await asyncio.create_task(generator.aclose())
-        return trace_api.get_current_span()
-
-    with caplog.at_level(logging.DEBUG):
-        assert asyncio.run(main()) is trace_api.INVALID_SPAN
-    assert [span["name"] for span in recorded.take()] == ["stream"]
-    assert caplog.records == [] or all("detach" not in record.message for record in caplog.records)
 
 
 def test_a_span_that_is_never_left_can_be_collected(recorded: Any) -> None:
