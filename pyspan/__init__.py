@@ -23,7 +23,7 @@ def configure(
     *,
     exporter: SpanExporter | str | Sequence[SpanExporter | str] | None = None,
     endpoint: str | None = None,
-    sampler: Sampler | float | None = None,
+    sampler: Sampler | float | str | None = None,
     resource: Resource | Mapping[str, Any] | None = None,
     processors: Sequence[SpanProcessor] = (),
     id_generator: IdGenerator | None = None,
@@ -36,10 +36,13 @@ def configure(
     OTEL_PROPAGATORS. `exporter` takes exporters or their names: otlp (the default), otlp=URL, otlp-grpc=HOST:PORT,
     kafka, kafka=HOST:PORT/TOPIC, file=PATH, console, none, or any that a package registers under
     `opentelemetry_traces_exporter`; a string may hold several, joined by commas. `endpoint` is where the OTLP exporter
-    sends. A number as `sampler` is the share of traces to keep. `processors` are called beside the exporters.
+    sends. A number as `sampler` is the share of traces to keep, a text a name as for
+    OTEL_TRACES_SAMPLER. `processors` are called beside the exporters.
 
     Raises:
-        ConfigurationError: a setting cannot be used, or tracing is configured already (`shutdown()` first).
+        ConfigurationError: an argument cannot be used; an exporter, an endpoint, headers or a certificate of the
+            environment cannot (for anything else the default holds, with a warning); or tracing is configured already
+            (`shutdown()` first).
     """
     from pyspan.sdk import _configure
 
@@ -57,7 +60,11 @@ def configure(
 
 
 def force_flush(timeout: float = 30.0) -> bool:
-    """Export what has ended so far; False where that took longer than `timeout` seconds or something was lost."""
+    """Export what has ended so far; False where that took longer than `timeout` seconds or something was lost.
+
+    Raises:
+        ConfigurationError: `timeout` is no number from 0 to 86,400.
+    """
     from pyspan.sdk import _configure
 
     return _configure.force_flush(timeout)

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspan.agent.values import redact
+from pyspan.agent.loops import loops
 from pyspan.config import read_pem
+from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _KAFKA_PACKAGES = ("aiokafka", "cramjam")
+_SYSTEM_FOLDERS = ("/proc", "/sys")  # where root may write by the mode bits, and cannot
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its NUL
 
 
@@ -29,7 +31,7 @@ def check(loaded: Loaded) -> None:
     Raises:
         ConfigurationError: one line a problem, each with the key, the value, the place and the fix.
     """
-    problems = [*_receivers(loaded), *_sizes(loaded), *_folders(loaded), *_exports(loaded)]
+    problems = [*_receivers(loaded), *_sizes(loaded), *_folders(loaded), *_exports(loaded), *_loops(loaded)]
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -56,33 +58,57 @@ def _sizes(loaded: Loaded) -> Iterator[str]:
     if config.spool_max_bytes < 2 * config.spool_segment_bytes:
         fix = f"less than two segments of {config.spool_segment_bytes} bytes (raise it, or lower spool-segment-bytes)"
         yield _problem(loaded, "spool-max-bytes", config.spool_max_bytes, fix)
+    elif config.max_body_bytes > config.spool_max_bytes:
+        fix = f"larger than the spool of {config.spool_max_bytes} bytes (lower it, or raise spool-max-bytes)"
+        yield _problem(loaded, "max-body-bytes", config.max_body_bytes, fix)
 
 
 def _folders(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
-    folders = [("spool", config.spool, config.spool)]
-    if config.socket and not config.socket.parent.is_dir():
-        yield _problem(loaded, "socket", config.socket, f"the folder {config.socket.parent} is not there (create it)")
-    elif config.socket:
-        folders.append(("socket", config.socket, config.socket.parent))
-    files = [Path(export.target) for export in config.export if export.kind == "file"]
-    folders += [("export", file, file.parent) for file in files]
-    for key, value, folder in folders:
-        if reason := _why_not_writable(folder):
+    places = [("spool", str(config.spool), _why_not_writable(config.spool))]
+    if config.socket:
+        places.append(("socket", str(config.socket), _why_no_socket(config.socket)))
+    # The default file lies in the state folder, which is made at the first start; any other is a slip where it is not.
+    may_create = loaded.places["export"].startswith("default ")
+    files = [export for export in config.export if export.kind == "file"]
+    places += [("export", str(file), _why_no_file(Path(file.target), may_create=may_create)) for file in files]
+    for key, value, reason in places:
+        if reason:
             yield _problem(loaded, key, value, reason)
-    for file in files:
-        if file.is_dir():
-            yield _problem(loaded, "export", f"file={file}", "is a folder (name a file in it)")
+
+
+def _why_no_socket(path: Path) -> str | None:
+    if path.exists() and not path.is_socket():
+        return "is there and no socket (choose another path, or remove it)"
+    return _why_not_there(path.parent) or _why_not_writable(path.parent)
+
+
+def _why_no_file(file: Path, *, may_create: bool) -> str | None:
+    if file.is_dir():
+        return "is a folder (name a file in it)"
+    missing = None if may_create else _why_not_there(file.parent)
+    return missing or _why_not_writable(file.parent)
+
+
+def _why_not_there(folder: Path) -> str | None:
+    return None if folder.exists() else f"the folder {folder} is not there (create it)"
 
 
 def _why_not_writable(folder: Path) -> str | None:
     """Say why files can't be made in a folder, which may be created when the agent starts."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
+    if any(there.resolve().is_relative_to(system) for system in _SYSTEM_FOLDERS):
+        return f"{there} belongs to the kernel and holds no files of ours (choose another path)"
     if not there.is_dir():
         return f"{there} is not a folder (choose another path)"
     if not os.access(there, os.W_OK | os.X_OK):
         return f"{there} is not writable for user {os.getuid()} (change its owner, or choose another path)"
     return None
+
+
+def _loops(loaded: Loaded) -> Iterator[str]:
+    for export, key in loops(loaded.config):
+        yield _problem(loaded, "export", export, f"is this agent's own {key}: spans would go in circles (leave it out)")
 
 
 def _exports(loaded: Loaded) -> Iterator[str]:

@@ -8,8 +8,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,20 +67,42 @@ def _load(flags: argparse.Namespace) -> Loaded:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     from pyspan.agent.config import SETTINGS
-    from pyspan.agent.exports import nearest
+    from pyspan.config.suggestion import nearest
 
     parser = _parser()
-    flags, unknown = parser.parse_known_args(arguments)
+    flags, unknown = parser.parse_known_args(_joined(arguments))
     if unknown:
-        known = [f"--{setting.key}" for setting in SETTINGS] + ["--config", "--check"]
-        raise ConfigurationError(f"{unknown[0]}: unknown flag ({nearest(unknown[0].partition('=')[0], known)})")
+        known = [f"--{setting.key}" for setting in SETTINGS] + ["--config", "--check", "--help", "--version"]
+        word = redact(unknown[0]) if unknown[0].startswith("-") else unknown[0]
+        close = nearest(unknown[0].partition("=")[0], known, "see --help")
+        raise ConfigurationError(f"{word}: unknown flag ({close})")
     return flags
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line like every other problem, without the usage that hides it."""
+        raise ConfigurationError(f"{message.removeprefix('argument ')} (see --help)")
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Write `--flag -5s` as `--flag=-5s`: argparse takes a value with a hyphen for another flag."""
+    from pyspan.agent.config import SETTINGS
+
+    taking = {f"--{setting.key}" for setting in SETTINGS} | {"--config"}
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in taking and not argument.startswith("--"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:
     from pyspan.agent.config import SETTINGS
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pyspan-agent",
         description="Receive OTLP traces, keep them in a spool on disk, export them to any number of destinations.",
         epilog="Every flag is also a key of the TOML file and a variable PYSPAN_AGENT_<KEY>; flags win.",
@@ -88,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     for setting in SETTINGS:
         default = setting.default() if callable(setting.default) else setting.default
         action = "append" if setting.key == "export" else "store"
-        text = f"{setting.help} (default {default})".replace("%", "%%")
+        limits = f"; {setting.limits[0]} to {setting.limits[1]}" if setting.limits else ""
+        text = f"{setting.help} (default {default}{limits})".replace("%", "%%")
         parser.add_argument(f"--{setting.key}", metavar=setting.metavar, action=action, help=text)
     parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys")
     parser.add_argument("--check", action="store_true", help="validate everything, print what is in force, don't start")

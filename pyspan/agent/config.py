@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from pyspan.agent.exports import Export, nearest, parse_exports
-from pyspan.agent.values import (
-    Address,
-    parse_address,
-    parse_bytes,
-    parse_choice,
-    parse_count,
-    parse_optional,
-    parse_path,
-    parse_seconds,
-    redact,
-)
+from pyspan.agent.exports import Export, parse_exports
+from pyspan.agent.values import between, parse_bytes, parse_choice, parse_count, parse_optional, parse_seconds
+from pyspan.config.address import Address, parse_address, parse_path
+from pyspan.config.redaction import redact
+from pyspan.config.suggestion import nearest
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "AgentConfig", "Loaded", "Setting", "load"]
 
 ENVIRONMENT_PREFIX = "PYSPAN_AGENT_"
+LONGEST_SHOWN = 300
 
 
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +55,14 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Setting:
-    """One key: how its value is parsed, what holds without it, and what `--help` says."""
+    """One key: how its value is parsed, what holds without it, what `--help` says, and the range of a number."""
 
     key: str
     parse: Callable[[object], object]
     default: object
     metavar: str
     help: str
+    limits: tuple[str, str] | None = None
 
     @property
     def field(self) -> str:
@@ -78,6 +73,24 @@ class Setting:
     def variable(self) -> str:
         """The environment variable with the same meaning."""
         return ENVIRONMENT_PREFIX + self.field.upper()
+
+
+def _number(
+    key: str, parse: Callable[[object], Any], limits: tuple[str, str], default: str, metavar: str, text: str
+) -> Setting:
+    return Setting(key, between(parse, *limits), default, metavar, text, limits)
+
+
+def _size(key: str, limits: tuple[str, str], default: str, text: str) -> Setting:
+    return _number(key, parse_bytes, limits, default, "SIZE", text)
+
+
+def _count(key: str, limits: tuple[str, str], default: str, text: str) -> Setting:
+    return _number(key, parse_count, limits, default, "COUNT", text)
+
+
+def _time(key: str, limits: tuple[str, str], default: str, text: str) -> Setting:
+    return _number(key, parse_seconds, limits, default, "SECONDS", text)
 
 
 def state_folder() -> Path:
@@ -99,19 +112,19 @@ SETTINGS: tuple[Setting, ...] = (
         "otlp=URL, otlp-grpc=HOST:PORT, kafka=HOST:PORT/TOPIC or file=PATH; repeats",
     ),
     Setting("spool", parse_path, lambda: str(state_folder() / "spool"), "DIR", "folder of the write-ahead log"),
-    Setting("spool-max-bytes", parse_bytes, "1GiB", "SIZE", "from here on senders are told to wait"),
-    Setting("spool-segment-bytes", parse_bytes, "16MiB", "SIZE", "space is freed in pieces of this size"),
+    _size("spool-max-bytes", ("64KiB", "1024TiB"), "1GiB", "from here on senders are told to wait"),
+    _size("spool-segment-bytes", ("4KiB", "4GiB"), "16MiB", "space is freed in pieces of this size"),
     Setting("spool-fsync", parse_choice("never", "interval", "always"), "interval", "WHEN", "never, interval, always"),
-    Setting("spool-fsync-interval", parse_seconds, "50ms", "SECONDS", "between two fsyncs"),
-    Setting("dead-letter-max-bytes", parse_bytes, "256MiB", "SIZE", "one exporter's dead letters; more is dropped"),
-    Setting("batch-spans", parse_count, 4096, "COUNT", "spans in one export request at most"),
-    Setting("batch-bytes", parse_bytes, "3.5MiB", "SIZE", "bytes in one export request at most"),
-    Setting("batch-wait", parse_seconds, "200ms", "SECONDS", "how long a batch may wait to fill up"),
-    Setting("in-flight", parse_count, 4, "COUNT", "export requests of one exporter at a time"),
-    Setting("max-body-bytes", parse_bytes, "16MiB", "SIZE", "largest request body, after decompression"),
-    Setting("receiver-threads", parse_count, 2, "COUNT", "threads of the receivers"),
-    Setting("failing-after", parse_seconds, "30s", "SECONDS", "/readyz says 503 once an exporter fails this long"),
-    Setting("shutdown-timeout", parse_seconds, "10s", "SECONDS", "for the drain on SIGTERM; the spool keeps the rest"),
+    _time("spool-fsync-interval", ("1ms", "1h"), "50ms", "between two fsyncs"),
+    _size("dead-letter-max-bytes", ("0B", "1024TiB"), "256MiB", "one exporter's dead letters; more is dropped"),
+    _count("batch-spans", ("1", "1000000"), "4096", "spans in one export request at most"),
+    _size("batch-bytes", ("1KiB", "1GiB"), "3.5MiB", "bytes in one export request at most"),
+    _time("batch-wait", ("0s", "1h"), "200ms", "how long a batch may wait to fill up"),
+    _count("in-flight", ("1", "1024"), "4", "export requests of one exporter at a time"),
+    _size("max-body-bytes", ("1KiB", "1GiB"), "16MiB", "largest request body, after decompression"),
+    _count("receiver-threads", ("1", "256"), "2", "threads of the receivers"),
+    _time("failing-after", ("0s", "24h"), "30s", "/readyz says 503 once an exporter fails this long"),
+    _time("shutdown-timeout", ("0s", "1h"), "10s", "for the drain on SIGTERM; the spool keeps the rest"),
     Setting("log-level", parse_choice("debug", "info", "warning", "error"), "info", "LEVEL", "debug to error"),
     Setting("log-format", parse_choice("text", "json"), "text", "FORMAT", "text or json"),
 )
@@ -145,11 +158,17 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | N
             problems.append(f"{places[setting.key]} = {_show(value)}: {error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
+    fields["export"] = tuple(msgspec.structs.replace(export, place=places["export"]) for export in fields["export"])
     return Loaded(AgentConfig(**fields), places)
 
 
 def _show(value: object) -> str:
-    return " ".join(map(redact, value)) if isinstance(value, list) else redact(value)
+    """Write a value on one line; of a table only its destination, since the rest holds credentials."""
+    if isinstance(value, list):
+        return " ".join(map(_show, value))
+    shown = value.get("to", "a table") if isinstance(value, dict) else value
+    text = redact(shown if isinstance(shown, str) else repr(shown))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _find(
@@ -191,8 +210,5 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _unknown_variable(name: str) -> str:
-    key = name.removeprefix(ENVIRONMENT_PREFIX).replace("_", "-").lower()
-    close = nearest(key, _KEYS)
-    for setting in SETTINGS:
-        close = close.replace(f"mean {setting.key}?", f"mean {setting.variable}?")
+    close = nearest(name, [setting.variable for setting in SETTINGS])
     return f"environment {name}: unknown variable ({close})"

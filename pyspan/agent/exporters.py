@@ -29,13 +29,16 @@ def _file(export: Export) -> Exporter:
 
 def _kafka(export: Export) -> Exporter:
     from pyspan.config import KafkaSettings
+    from pyspan.config.destination import parse_kafka_target
     from pyspan.pipeline.kafka import KafkaExporter
 
-    return KafkaExporter(KafkaSettings.parse(export.target, key="export", place="the configuration"))
+    brokers, topic = parse_kafka_target(export.target)
+    origin = f"the options of {export.place}"
+    return KafkaExporter(KafkaSettings(brokers, topic, security=export.security, origin=origin))
 
 
 def _otlp(export: Export, stats: Stats) -> Exporter:
-    from pyspan.config import OtlpSettings
+    from pyspan.config import Origins, OtlpSettings
     from pyspan.pipeline.otlp import OtlpExporter
 
     certificate, client_certificate, client_key = (
@@ -43,12 +46,13 @@ def _otlp(export: Export, stats: Stats) -> Exporter:
     )
     settings = OtlpSettings(
         endpoint=export.target,
-        protocol="grpc" if export.kind == "otlp-grpc" else "http/protobuf",
+        protocol=export.protocol,
         headers=export.headers,
         compression=export.compression or "gzip",
         timeout=export.timeout,
         certificate=certificate,
         client_certificate=client_certificate,
         client_key=client_key,
+        origins=Origins(export.place, f"headers of {export.place}", f"compression and kind of {export.place}"),
     )
     return OtlpExporter(settings, stats)

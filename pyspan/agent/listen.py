@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyspan.agent.values import Address
+    from pyspan.config.address import Address
 
 __all__ = ["StartError", "bind"]
 

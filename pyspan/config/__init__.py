@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from pyspan.config.kafka import KafkaSettings
-from pyspan.config.otlp import OtlpSettings
+from pyspan.config.kafka_security import KafkaSecurity
+from pyspan.config.otlp import Origins, OtlpSettings
 from pyspan.config.queue import BatchSettings, QueueSettings
 from pyspan.config.retry import RetrySettings
 from pyspan.config.tls import read_pem
 
-__all__ = ["BatchSettings", "KafkaSettings", "OtlpSettings", "QueueSettings", "RetrySettings", "read_pem"]
+__all__ = [
+    "BatchSettings",
+    "KafkaSecurity",
+    "KafkaSettings",
+    "Origins",
+    "OtlpSettings",
+    "QueueSettings",
+    "RetrySettings",
+    "read_pem",
+]

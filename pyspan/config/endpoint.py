@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pyspan.config.environ import PLACE, problem
 
-__all__ = ["PROTOCOLS", "Endpoint", "Protocol", "resolve_endpoint"]
+__all__ = ["GRPC", "HTTP", "PROTOCOLS", "Endpoint", "Protocol", "by_convention", "resolve_endpoint", "with_traces_path"]
 
 Protocol = Literal["http/protobuf", "grpc"]
 HTTP: Protocol = "http/protobuf"
@@ -25,6 +25,11 @@ class Endpoint:
     value: str
     exact: bool = False
     place: str = PLACE
+
+    @property
+    def origin(self) -> str:
+        """Where it was written, in words for people."""
+        return self.key if self.place == PLACE else f"{self.key} of {self.place}"
 
 
 def resolve_endpoint(
@@ -43,12 +48,12 @@ def resolve_endpoint(
     if given.value.startswith("unix:"):
         return given.value, HTTP
     url = _split(given, insecure=insecure)
-    chosen = protocol or _by_convention(url)
+    chosen = protocol or by_convention(url)
     if chosen == GRPC:
         return f"{url.scheme}://{url.netloc}", GRPC
     if "://" not in given.value:
         raise problem(given.key, given.value, "start it with http:// or https://", given.place)
-    return (given.value if given.exact else _with_path(url)), chosen
+    return (given.value if given.exact else with_traces_path(url)), chosen
 
 
 def _split(given: Endpoint, *, insecure: bool) -> SplitResult:
@@ -56,18 +61,22 @@ def _split(given: Endpoint, *, insecure: bool) -> SplitResult:
     try:
         url = urlsplit(given.value if "://" in given.value else f"{scheme}://{given.value}")
         _ = url.port  # urlsplit checks the port only when it is asked for
-    except ValueError as error:
-        raise problem(given.key, given.value, f"{error}; write http://HOST:PORT", given.place) from None
+    except ValueError:  # its own words may quote a part of a password
+        raise problem(
+            given.key, given.value, "the host or the port is none; write http://HOST:PORT", given.place
+        ) from None
     if url.scheme not in ("http", "https") or not url.hostname:
         raise problem(given.key, given.value, "write http://HOST:PORT or https://HOST:PORT", given.place)
     return url
 
 
-def _by_convention(url: SplitResult) -> Protocol:
+def by_convention(url: SplitResult) -> Protocol:
+    """Return gRPC for port 4317 without a path, else HTTP."""
     return GRPC if url.port == 4317 and url.path in ("", "/") else HTTP
 
 
-def _with_path(url: SplitResult) -> str:
+def with_traces_path(url: SplitResult) -> str:
+    """Complete a base URL by /v1/traces, once."""
     path = url.path.rstrip("/")
     if not path.endswith(TRACES_PATH):
         path += TRACES_PATH

@@ -1,24 +1,42 @@
-"""Single values out of an environment, each checked where it is read."""
+"""Single values out of an environment, each checked where it is read.
+
+The one rule: a value that cannot be used is warned about and the default holds (OpenTelemetry's specification of
+environment variables); only where the spans would then go to a wrong place does `problem` stop the start.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["choice", "first", "flag", "integer", "milliseconds", "problem"]
+__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "unusable"]
 
 Word = TypeVar("Word", bound=str)
+Value = TypeVar("Value")
 
 PLACE = "the environment"
+# What a count or a number of milliseconds may be: more is a slip, and would not fit where it is kept.
+MOST = 2**31 - 1
+
+logger = logging.getLogger("pyspan.config")
 
 
-def problem(key: str, value: str, fix: str, place: str = PLACE) -> ConfigurationError:
+def problem(key: str, value: object, fix: str, place: str = PLACE) -> ConfigurationError:
     """Build the error for a value that cannot be used."""
-    return ConfigurationError(f"{key}={value!r} in {place} cannot be used: {fix}")
+    return ConfigurationError(f"{key}={redact(repr(value))} in {place} cannot be used: {fix}")
+
+
+def unusable(key: str, value: str, accepted: str, used: Value, *, shown: str | None = None) -> Value:
+    """Warn about a variable that cannot be used, and return what is used instead; `shown` is that in words."""
+    instead = str(used) if shown is None else shown
+    logger.warning("%s=%s in %s cannot be used: give %s; now %s", key, redact(repr(value)), PLACE, accepted, instead)
+    return used
 
 
 def first(environ: Mapping[str, str], *keys: str) -> tuple[str, str] | None:
@@ -30,42 +48,38 @@ def first(environ: Mapping[str, str], *keys: str) -> tuple[str, str] | None:
     return None
 
 
-def integer(environ: Mapping[str, str], key: str, default: int) -> int:
-    """Read a positive whole number."""
+def integer(environ: Mapping[str, str], key: str, default: int, *, lowest: int = 1) -> int:
+    """Read a whole number from `lowest` up."""
     found = first(environ, key)
     if found is None:
         return default
-    if not found[1].isdecimal() or int(found[1]) == 0:
-        raise problem(key, found[1], "give a whole number above 0")
-    return int(found[1])
+    number = _digits(found[1])
+    if number is None or not lowest <= number <= MOST:
+        return unusable(*found, f"a whole number from {lowest} to {MOST}", default)
+    return number
 
 
 def milliseconds(environ: Mapping[str, str], key: str, default: float) -> float:
-    """Read a positive duration in whole milliseconds as seconds."""
-    found = first(environ, key)
-    if found is None:
-        return default
-    if not found[1].isdecimal() or int(found[1]) == 0:
-        raise problem(key, found[1], "give a whole number of milliseconds above 0")
-    return int(found[1]) / 1000
+    """Read a positive duration in whole milliseconds as seconds; the default is in seconds."""
+    return integer(environ, key, round(default * 1000)) / 1000
 
 
 def flag(environ: Mapping[str, str], *keys: str) -> bool | None:
-    """Read `true` or `false` in any case; None where none of the keys is set."""
-    found = first(environ, *keys)
-    if found is None:
-        return None
-    if found[1].lower() not in ("true", "false"):
-        raise problem(*found, "give true or false")
-    return found[1].lower() == "true"
+    """Read `true` or `false` in any case; None where none of the keys is set or the value is another word."""
+    word = choice(environ, keys, ("true", "false"), "false")
+    return None if word is None else word == "true"
 
 
-def choice(environ: Mapping[str, str], keys: tuple[str, ...], allowed: tuple[Word, ...]) -> Word | None:
-    """Read one of the allowed words, in any case; None where none of the keys is set."""
+def choice(environ: Mapping[str, str], keys: tuple[str, ...], allowed: tuple[Word, ...], instead: str) -> Word | None:
+    """Read one of the allowed words, in any case; None where none is set, or for another word, when `instead` holds."""
     found = first(environ, *keys)
     if found is None:
         return None
     for word in allowed:
         if word == found[1].lower():
             return word
-    raise problem(*found, f"give one of {', '.join(allowed)}")
+    return unusable(*found, f"one of {', '.join(allowed)}", None, shown=instead)
+
+
+def _digits(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) else None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pyspan.config.environ import PLACE
 from pyspan.errors import ConfigurationError
 
-__all__ = ["parse_headers"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["check_headers", "parse_headers"]
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -22,10 +26,26 @@ def parse_headers(text: str, key: str, place: str = PLACE) -> dict[str, str]:
         ConfigurationError: an entry is no header; values are left out of the message, since they are secrets.
     """
     entries = _from_json(text, key, place) if text.lstrip().startswith("{") else _from_list(text, key, place)
+    try:
+        return check_headers(entries)
+    except ValueError as error:
+        raise _refuse(key, place, str(error)) from None
+
+
+def check_headers(entries: Iterable[tuple[object, object]]) -> dict[str, str]:
+    """Return entries that are HTTP headers, their names in lower case.
+
+    Raises:
+        ValueError: an entry is no header; values are left out of the message, since they are secrets.
+    """
+    checked = {}
     for name, value in entries:
-        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
-            raise _refuse(key, place, f"the entry {name!r} is no HTTP header")
-    return {name.lower(): value for name, value in entries}
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ValueError(f"the entry {name!r} is no HTTP header")
+        if not isinstance(value, str) or not VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name!r} is none of an HTTP header")
+        checked[name.lower()] = value
+    return checked
 
 
 def _from_list(text: str, key: str, place: str) -> list[tuple[str, str]]:

@@ -7,19 +7,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pyspan.config.endpoint import PROTOCOLS, Endpoint, Protocol, resolve_endpoint
-from pyspan.config.environ import choice, first, flag, problem
+from pyspan.config.environ import PLACE, choice, first, flag, problem, unusable
 from pyspan.config.headers import parse_headers
+from pyspan.config.tls import read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Compression", "OtlpSettings"]
+    from pyspan.config.destination import Destination
+
+__all__ = ["Compression", "Origins", "OtlpSettings"]
 
 Compression = Literal["gzip", "zstd", "none"]
 
 COMPRESSIONS: tuple[Compression, ...] = ("gzip", "zstd", "none")
 # No exporter waits for a quarter of an hour: from here on the number is in milliseconds, as the specification has it.
 MILLISECONDS_FROM = 1_000
+LONGEST_TIMEOUT_MS = 3_600_001
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where to look when a receiver does not answer as it should, in words for people."""
+
+    endpoint: str = ENDPOINT
+    headers: str = "OTEL_EXPORTER_OTLP_HEADERS"
+    coding: str = "OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +51,55 @@ class OtlpSettings:
     certificate: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    origins: Origins = field(default_factory=Origins, repr=False, compare=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, endpoint: Endpoint | None = None) -> OtlpSettings:
         """Read OTEL_EXPORTER_OTLP_TRACES_* and OTEL_EXPORTER_OTLP_*; `endpoint` stands above both.
 
         Raises:
-            ConfigurationError: a value cannot be used.
+            ConfigurationError: an endpoint, a header or a certificate that cannot be used; for the rest its default
+                holds, with a warning.
         """
-        chosen = choice(environ, _keys("PROTOCOL"), PROTOCOLS)
+        given = endpoint or _endpoint(environ)
+        chosen = choice(environ, _keys("PROTOCOL"), PROTOCOLS, "what the endpoint's port says")
         insecure = flag(environ, *_keys("INSECURE")) or False
-        url, protocol = resolve_endpoint(endpoint or _endpoint(environ), chosen, insecure=insecure)
+        url, protocol = resolve_endpoint(given, chosen, insecure=insecure)
+        return cls._with_the_rest(environ, url, protocol, given.origin if given else ENDPOINT)
+
+    @classmethod
+    def to(cls, destination: Destination, environ: Mapping[str, str], origin: str) -> OtlpSettings:
+        """Send to a destination, with what the environment says of headers, compression, timeout and certificates.
+
+        Raises:
+            ConfigurationError: as for `from_env`.
+        """
+        return cls._with_the_rest(environ, destination.target, destination.protocol or "http/protobuf", origin)
+
+    @classmethod
+    def _with_the_rest(cls, environ: Mapping[str, str], url: str, protocol: Protocol, origin: str) -> OtlpSettings:
+        client_certificate, client_key = _client_pair(environ)
+        default = cls().compression
         return cls(
             endpoint=url,
             protocol=protocol,
             headers=_headers(environ),
-            compression=choice(environ, _keys("COMPRESSION"), COMPRESSIONS) or cls().compression,
+            compression=choice(environ, _keys("COMPRESSION"), COMPRESSIONS, default) or default,
             timeout=_timeout(environ, cls().timeout),
-            certificate=_path(environ, "CERTIFICATE"),
-            client_certificate=_path(environ, "CLIENT_CERTIFICATE"),
-            client_key=_path(environ, "CLIENT_KEY"),
+            certificate=_readable(environ, "CERTIFICATE"),
+            client_certificate=client_certificate,
+            client_key=client_key,
+            origins=Origins(endpoint=origin, headers=_set_key(environ, "HEADERS")),
         )
 
 
 def _keys(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+
+
+def _set_key(environ: Mapping[str, str], name: str) -> str:
+    found = first(environ, *_keys(name))
+    return found[0] if found else _keys(name)[1]
 
 
 def _endpoint(environ: Mapping[str, str]) -> Endpoint | None:
@@ -74,9 +112,21 @@ def _headers(environ: Mapping[str, str]) -> dict[str, str]:
     return parse_headers(found[1], found[0]) if found else {}
 
 
-def _path(environ: Mapping[str, str], name: str) -> str | None:
+def _readable(environ: Mapping[str, str], name: str) -> str | None:
     found = first(environ, *_keys(name))
-    return found[1] if found else None
+    if found is None:
+        return None
+    read_pem(found[1], found[0])
+    return found[1]
+
+
+def _client_pair(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    names = ("CLIENT_CERTIFICATE", "CLIENT_KEY")
+    certificate, key = (_readable(environ, name) for name in names)
+    if (certificate is None) != (key is None):
+        given, other = names if key is None else reversed(names)
+        raise problem(_set_key(environ, given), str(certificate or key), f"it needs {_keys(other)[1]}; set both", PLACE)
+    return certificate, key
 
 
 def _timeout(environ: Mapping[str, str], default: float) -> float:
@@ -87,6 +137,6 @@ def _timeout(environ: Mapping[str, str], default: float) -> float:
         number = float(found[1])
     except ValueError:
         number = -1.0
-    if not 0 < number < float("inf"):
-        raise problem(*found, "give seconds above 0 (from 1000 on: milliseconds)")
+    if not 0 < number < LONGEST_TIMEOUT_MS:
+        return unusable(*found, "seconds above 0 (from 1000 on: milliseconds, 3600000 at most)", default)
     return number / 1000 if number >= MILLISECONDS_FROM else number

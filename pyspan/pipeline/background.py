@@ -152,7 +152,7 @@ class BackgroundWorker:
         while (batch := self._queue.take(partial=True)) is not None:
             run.stats.receive(len(batch))
         if run.stats.in_flight:
-            why = run.stats.last_error or "no answer so far"
+            why = "the last error is in the log above" if run.stats.last_error else "no answer so far"
             run.stats.drop("at_shutdown", run.stats.in_flight, f"the deadline for shutdown has passed ({why})")
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import anyio
 
-from pyspan.config import read_pem
 from pyspan.errors import ConfigurationError, PermanentError, PyspanError, RefusedError, RetryableError
 
 try:
@@ -24,6 +22,8 @@ from pyspan.pipeline.kafka_batches import pack
 from pyspan.pipeline.kafka_delivery import Delivery, Sent
 
 if TYPE_CHECKING:
+    import ssl
+
     from pyspan._core import Batch
     from pyspan.config import KafkaSettings
 
@@ -53,12 +53,12 @@ class KafkaExporter:
     The producer is idempotent, connects on the first batch, and is made anew when the broker has fenced it off.
 
     Raises:
-        ConfigurationError: aiokafka or its compression library is not installed, or the certificate cannot be read.
+        ConfigurationError: aiokafka or its compression library is not installed, or a certificate cannot be read.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._ssl = _ssl_context(settings)
+        self._ssl = settings.security.ssl_context()
         self._limit = settings.max_record_bytes
         self._producer: AIOKafkaProducer | None = None
         self._starting = anyio.Lock()
@@ -159,7 +159,7 @@ class KafkaExporter:
         if isinstance(error, kafka_errors.UnknownTopicOrPartitionError):
             return RefusedError(f"{self._name()} has no such topic (create it)", status=status)
         if isinstance(error, REFUSALS):
-            check = "check PYSPAN_KAFKA_* and the ACLs"
+            check = f"check {self._settings.origin} and the ACLs"
             return RefusedError(f"{self._name()} refused us: {error!r} ({check})", status=status)
         return RetryableError(f"{self._name()} failed: {error!r}", status=status)
 
@@ -179,21 +179,14 @@ def _producer(settings: KafkaSettings, context: ssl.SSLContext | None) -> AIOKaf
             max_request_size=2 * settings.max_record_bytes,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             retry_backoff_ms=RETRY_BACKOFF_MS,
-            security_protocol=settings.security_protocol,
+            security_protocol=settings.security.security_protocol,
             ssl_context=context,
-            sasl_mechanism=settings.sasl_mechanism,
-            sasl_plain_username=settings.username,
-            sasl_plain_password=settings.password,
+            sasl_mechanism=settings.security.sasl_mechanism,
+            sasl_plain_username=settings.security.sasl_username,
+            sasl_plain_password=settings.security.sasl_password,
         )
     except RuntimeError as error:  # aiokafka's word for a missing compression library
         raise ConfigurationError(f"{error}; run: pip install 'pyspan-tracing[kafka]'") from error
-
-
-def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
-    if "SSL" not in settings.security_protocol:
-        return None
-    pem = read_pem(settings.certificate, "PYSPAN_KAFKA_CERTIFICATE").decode("ascii") if settings.certificate else None
-    return ssl.create_default_context(cadata=pem)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

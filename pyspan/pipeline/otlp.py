@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspan._core import OtlpClient
 from pyspan.config import read_pem
+from pyspan.config.redaction import redact
 from pyspan.pipeline.otlp_replies import error_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class OtlpExporter:
     """
 
     def __init__(self, settings: OtlpSettings, stats: Stats) -> None:
-        self._endpoint = settings.endpoint
+        self._endpoint = redact(settings.endpoint)
+        self._origins = settings.origins
         self._timeout = settings.timeout
         self._stats = stats
         self._client = OtlpClient(
@@ -44,7 +46,7 @@ class OtlpExporter:
         A success that says something else, a warning or what is no OTLP at all, is counted as `odd_reply` and logged.
         """
         reply = await self._reply(batch)
-        error = error_of(reply, self._endpoint)
+        error = error_of(reply, self._endpoint, self._origins)
         if error is not None:
             raise error
         if reply.rejected_spans:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pyspan.config import Origins
 from pyspan.errors import PermanentError, PyspanError, RefusedError, RetryableError, TooLargeError
 
 if TYPE_CHECKING:
@@ -25,32 +26,23 @@ GRPC_REFUSING = frozenset({NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHEN
 # No code stands for a message above the limit: grpc-go, grpc-java and C++ say RESOURCE_EXHAUSTED, tonic OUT_OF_RANGE.
 TOO_LARGE_TEXT = re.compile(r"larger than max|exceeds maximum|too large|message size|length limit", re.IGNORECASE)
 
-CHECKS = {
-    401: "check OTEL_EXPORTER_OTLP_HEADERS",
-    403: "check OTEL_EXPORTER_OTLP_HEADERS",
-    404: "check the path of OTEL_EXPORTER_OTLP_ENDPOINT",
-    405: "check the path of OTEL_EXPORTER_OTLP_ENDPOINT",
-    415: "check OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_PROTOCOL",
-}
-GRPC_CHECKS = {
-    PERMISSION_DENIED: CHECKS[403],
-    UNAUTHENTICATED: CHECKS[401],
-    UNIMPLEMENTED: "check that OTEL_EXPORTER_OTLP_ENDPOINT is an OTLP/gRPC receiver",
-}
 
+def error_of(reply: OtlpReply, endpoint: str, origins: Origins | None = None) -> PyspanError | None:
+    """Return the error that the reply stands for, None where the receiver took the batch.
 
-def error_of(reply: OtlpReply, endpoint: str) -> PyspanError | None:
-    """Return the error that the reply stands for, None where the receiver took the batch."""
+    `origins` are the settings that it tells people to check.
+    """
+    origins = origins or Origins()
     if reply.kind == "ok":
         return None
     if reply.kind == "http":
-        return _http_error(reply, endpoint)
+        return _http_error(reply, endpoint, origins)
     if reply.kind == "grpc":
-        return _grpc_error(reply, endpoint)
-    return _no_reply(reply, endpoint)
+        return _grpc_error(reply, endpoint, origins)
+    return _no_reply(reply, endpoint, origins)
 
 
-def _http_error(reply: OtlpReply, endpoint: str) -> PyspanError:
+def _http_error(reply: OtlpReply, endpoint: str, origins: Origins) -> PyspanError:
     status = f"http_{reply.code}"
     refused = f"OTLP endpoint {endpoint} refused the batch: {_text(str(reply.code), reply.message)}"
     if reply.code in HTTP_AGAIN:
@@ -58,11 +50,11 @@ def _http_error(reply: OtlpReply, endpoint: str) -> PyspanError:
     if reply.code == HTTP_TOO_LARGE:
         return TooLargeError(refused, status=status)
     if reply.code in HTTP_REFUSING or 300 <= reply.code < 400:
-        return RefusedError(_advise(refused, CHECKS.get(reply.code)), status=status)
+        return RefusedError(_advise(refused, _http_check(reply.code, origins)), status=status)
     return PermanentError(refused, status=status)
 
 
-def _grpc_error(reply: OtlpReply, endpoint: str) -> PyspanError:
+def _grpc_error(reply: OtlpReply, endpoint: str, origins: Origins) -> PyspanError:
     status = f"grpc_{reply.code}"
     refused = f"OTLP endpoint {endpoint} refused the batch: {_text(f'gRPC status {reply.code}', reply.message)}"
     if reply.code in (RESOURCE_EXHAUSTED, OUT_OF_RANGE) and TOO_LARGE_TEXT.search(reply.message):
@@ -70,15 +62,35 @@ def _grpc_error(reply: OtlpReply, endpoint: str) -> PyspanError:
     if reply.code in GRPC_AGAIN or (reply.code == RESOURCE_EXHAUSTED and reply.retry_after is not None):
         return RetryableError(_busy(reply, endpoint), reply.retry_after, status=status)
     if reply.code in GRPC_REFUSING or reply.code == RESOURCE_EXHAUSTED:
-        return RefusedError(_advise(refused, GRPC_CHECKS.get(reply.code)), status=status)
+        return RefusedError(_advise(refused, _grpc_check(reply.code, origins)), status=status)
     return PermanentError(refused, status=status)
 
 
-def _no_reply(reply: OtlpReply, endpoint: str) -> RetryableError:
+def _no_reply(reply: OtlpReply, endpoint: str, origins: Origins) -> RetryableError:
     if reply.kind == "timeout":
         return RetryableError(f"OTLP endpoint {endpoint} did not answer in time", status="timeout")
     message = f"OTLP endpoint {endpoint} cannot be reached: {reply.message}"
-    return RetryableError(_advise(message, "check OTEL_EXPORTER_OTLP_ENDPOINT"), status="transport")
+    return RetryableError(_advise(message, f"check {origins.endpoint}"), status="transport")
+
+
+def _http_check(code: int, origins: Origins) -> str | None:
+    checks = {
+        401: origins.headers,
+        403: origins.headers,
+        404: f"the path of {origins.endpoint}",
+        405: f"the path of {origins.endpoint}",
+        415: origins.coding,
+    }
+    return f"check {checks[code]}" if code in checks else None
+
+
+def _grpc_check(code: int, origins: Origins) -> str | None:
+    checks = {
+        PERMISSION_DENIED: origins.headers,
+        UNAUTHENTICATED: origins.headers,
+        UNIMPLEMENTED: f"that {origins.endpoint} is an OTLP/gRPC receiver",
+    }
+    return f"check {checks[code]}" if code in checks else None
 
 
 def _busy(reply: OtlpReply, endpoint: str) -> str:

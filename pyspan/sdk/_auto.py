@@ -8,8 +8,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # published without types
 
-from pyspan.sdk import _configure
-from pyspan.sdk._environment import OTEL_PYTHON_ID_GENERATOR
+from pyspan.sdk import _configure, _registered
 
 __all__ = ["PyspanConfigurator", "PyspanDistro"]
 
@@ -38,8 +37,8 @@ class PyspanConfigurator:
             resource=attributes,
             sampler=kwargs.get("sampler"),
             processors=kwargs.get("span_processors") or (),
-            id_generator=kwargs.get("id_generator") or _id_generator(),
-            tracer_configurator=kwargs.get("tracer_configurator") or _tracer_configurator(),
+            id_generator=kwargs.get("id_generator"),
+            tracer_configurator=kwargs.get("tracer_configurator") or _registered.tracer_configurator(),
         )
         provider = _configure.configure(settings)
         _configure_the_rest(provider.resource, kwargs)
@@ -66,24 +65,3 @@ def _configure_the_rest(resource: Any, kwargs: dict[str, Any]) -> None:
 def _wants_handler() -> bool:
     name = "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED"
     return os.environ.get(name, "").strip().lower() == "true"
-
-
-def _id_generator() -> Any:
-    name = os.environ.get(OTEL_PYTHON_ID_GENERATOR, "").strip()
-    return None if name in ("", "random") else _registered("opentelemetry_id_generator", name)()
-
-
-def _tracer_configurator() -> Any:
-    name = os.environ.get("OTEL_PYTHON_TRACER_CONFIGURATOR", "").strip()
-    return _registered("_opentelemetry_tracer_configurator", name) if name else None
-
-
-def _registered(group: str, name: str) -> Any:
-    from importlib.metadata import entry_points
-
-    from pyspan.errors import ConfigurationError
-
-    entry = next(iter(entry_points(group=group, name=name)), None)
-    if entry is None:
-        raise ConfigurationError(f"no package registers {name!r} under {group}; install it or correct the variable")
-    return entry.load()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
 
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _exporters, _samplers
+from pyspan.sdk import _arguments, _exporters, _registered, _samplers
 from pyspan.sdk._propagators import use_native_propagators
 from pyspan.sdk.resources import SERVICE_NAME, Resource
 from pyspan.sdk.trace import TracerProvider
 from pyspan.sdk.trace.export import BatchSpanProcessor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
     from pyspan.sdk.trace._config import _TracerConfiguratorT
@@ -32,7 +33,7 @@ class Settings:
     service_name: str | None = None
     exporter: SpanExporter | str | Sequence[SpanExporter | str] | None = None
     endpoint: str | None = None
-    sampler: Sampler | float | None = None
+    sampler: Sampler | float | str | None = None
     resource: Resource | Mapping[str, Any] | None = None
     processors: Sequence[SpanProcessor] = ()
     id_generator: IdGenerator | None = None
@@ -53,11 +54,12 @@ def configure(settings: Settings) -> TracerProvider:
     the spans would go elsewhere. After `shutdown()` it is welcome.
     """
     _refuse_second()
+    _arguments.check(settings)
     exporters = _exporters.find(settings.exporter, settings.endpoint)
     provider = TracerProvider(
-        sampler=_samplers.find(settings.sampler),
+        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE),
         resource=_resource(settings),
-        id_generator=settings.id_generator,
+        id_generator=settings.id_generator or _registered.id_generator(),
         span_limits=settings.span_limits,
         _tracer_configurator=settings.tracer_configurator,
     )
@@ -70,7 +72,8 @@ def configure(settings: Settings) -> TracerProvider:
 
 def force_flush(timeout: float) -> bool:
     """Flush the configured provider."""
-    return _State.provider is None or _State.provider.force_flush(int(timeout * 1000))
+    seconds = _arguments.check_timeout(timeout)
+    return _State.provider is None or _State.provider.force_flush(int(seconds * 1000))
 
 
 def shutdown() -> None:
@@ -90,11 +93,19 @@ def _refuse_second() -> None:
 
 
 def _resource(settings: Settings) -> Resource:
-    given = settings.resource
-    resource = given if isinstance(given, Resource) else Resource.create(given)
+    resource = _given_resource(settings.resource)
     if settings.service_name is None:
         return resource
     return resource.merge(Resource({SERVICE_NAME: settings.service_name}))
+
+
+def _given_resource(given: Any) -> Resource:
+    """Take a resource, attributes, or the SDK's class of the same name."""
+    if isinstance(given, Resource):
+        return given
+    if given is None or isinstance(given, Mapping):
+        return Resource.create(given)
+    return Resource(given.attributes, given.schema_url)
 
 
 def _set_global(provider: TracerProvider) -> None:

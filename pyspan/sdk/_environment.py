@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
+
+from pyspan.config.environ import flag
 
 __all__ = [
     "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -16,6 +17,7 @@ __all__ = [
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
     "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
     "OTEL_PYTHON_ID_GENERATOR",
+    "OTEL_PYTHON_TRACER_CONFIGURATOR",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_SDK_DISABLED",
     "OTEL_SERVICE_NAME",
@@ -39,6 +41,7 @@ OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT = "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"
 OTEL_EXPERIMENTAL_RESOURCE_DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 OTEL_LINK_ATTRIBUTE_COUNT_LIMIT = "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"
 OTEL_PYTHON_ID_GENERATOR = "OTEL_PYTHON_ID_GENERATOR"
+OTEL_PYTHON_TRACER_CONFIGURATOR = "OTEL_PYTHON_TRACER_CONFIGURATOR"
 OTEL_RESOURCE_ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
 OTEL_SDK_DISABLED = "OTEL_SDK_DISABLED"
 OTEL_SERVICE_NAME = "OTEL_SERVICE_NAME"
@@ -50,12 +53,7 @@ OTEL_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
 OTEL_TRACES_SAMPLER = "OTEL_TRACES_SAMPLER"
 OTEL_TRACES_SAMPLER_ARG = "OTEL_TRACES_SAMPLER_ARG"
 
-logger = logging.getLogger(__name__)
-
 
 def is_on(variable: str) -> bool:
     """Return whether a variable says true; anything but true, false and nothing is warned about."""
-    value = os.environ.get(variable, "").strip().lower()
-    if value not in ("", "true", "false"):
-        logger.warning("Invalid value for %s: %r. Expected 'true' or 'false'.", variable, value)
-    return value == "true"
+    return flag(os.environ, variable) or False

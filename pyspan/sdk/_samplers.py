@@ -1,4 +1,4 @@
-"""The sampler that an application asks for, by value or by the environment."""
+"""The sampler that an application asks for, by value, by name or by the environment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import logging
 import os
 from typing import TYPE_CHECKING, cast
 
-from pyspan.errors import ConfigurationError
+from pyspan.config.environ import problem
 from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
-from pyspan.sdk.trace.sampling import _KNOWN_SAMPLERS, ParentBasedTraceIdRatio, _get_from_env_or_default
+from pyspan.sdk.trace.sampling import (
+    _KNOWN_SAMPLERS,
+    ParentBasedTraceIdRatio,
+    _by_known_name,
+    _get_from_env_or_default,
+)
 
 if TYPE_CHECKING:
     from pyspan.sdk.trace.sampling import Sampler
@@ -20,19 +25,30 @@ logger = logging.getLogger(__name__)
 GROUP = "opentelemetry_traces_sampler"
 
 
-def find(sampler: Sampler | float | None) -> Sampler:
-    """Return the sampler itself, one that keeps a share of traces, or that of OTEL_TRACES_SAMPLER.
+def find(sampler: Sampler | float | str | None, place: str) -> Sampler:
+    """Return the sampler itself, that of a name, one that keeps a share of traces, or that of OTEL_TRACES_SAMPLER.
 
     Raises:
-        ConfigurationError: a share below 0 or above 1.
+        ConfigurationError: a share below 0 or above 1, or a name that nobody knows; `place` says who gave it.
     """
     if sampler is None:
         return _from_env()
+    if isinstance(sampler, str):
+        return _named(sampler, place)
     if not isinstance(sampler, (int, float)):
         return sampler
-    if not 0 <= sampler <= 1:
-        raise ConfigurationError(f"sampler={sampler} cannot be used: give a share of traces from 0 to 1")
+    if isinstance(sampler, bool) or not 0 <= sampler <= 1:
+        raise problem("sampler", sampler, "give a share of traces from 0 to 1", place)
     return ParentBasedTraceIdRatio(float(sampler))
+
+
+def _named(name: str, place: str) -> Sampler:
+    if name.strip().lower() in _KNOWN_SAMPLERS:
+        return _by_known_name(name.strip().lower())
+    sampler = _registered(name.strip())
+    if sampler is None:
+        raise problem("sampler", name, f"write one of {', '.join(_KNOWN_SAMPLERS)}, or give a Sampler", place)
+    return sampler
 
 
 def _from_env() -> Sampler:

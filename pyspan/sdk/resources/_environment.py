@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 from urllib.parse import unquote
 
+from pyspan.config.environ import unusable
 from pyspan.sdk._environment import OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
 from pyspan.sdk.resources._detector import ResourceDetector
 from pyspan.sdk.resources._names import SERVICE_INSTANCE_ID, SERVICE_NAME
@@ -13,15 +14,14 @@ from pyspan.sdk.resources._resource import Resource
 
 __all__ = ["OTELResourceDetector", "ServiceInstanceIdResourceDetector"]
 
-logger = logging.getLogger(__name__)
+BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class OTELResourceDetector(ResourceDetector):
     """Reads `key=value,key=value` with percent-encoded values, and the service name, which wins."""
 
     def detect(self) -> Resource:
-        items = os.environ.get(OTEL_RESOURCE_ATTRIBUTES, "").split(",")
-        found = dict(pair for item in items if (pair := _pair(item)) is not None)
+        found = _attributes(os.environ.get(OTEL_RESOURCE_ATTRIBUTES, ""))
         if service_name := os.environ.get(OTEL_SERVICE_NAME):
             found[SERVICE_NAME] = service_name
         return Resource(found)
@@ -37,13 +37,23 @@ class ServiceInstanceIdResourceDetector(ResourceDetector):
         return Resource({SERVICE_INSTANCE_ID: _instance_id()})
 
 
-def _pair(item: str) -> tuple[str, str] | None:
-    key, equals, value = item.partition("=")
-    if not equals:
-        if item.strip():
-            logger.warning("Invalid key value resource attribute pair %s: it has no '='", item)
-        return None
-    return key.strip(), unquote(value.strip())
+def _attributes(text: str) -> dict[str, str]:
+    """Leave out what is no pair, and keep a value that is wrongly encoded as it stands, like the SDK, but say so."""
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    pairs = {key.strip(): value.strip() for key, equals, value in (item.partition("=") for item in items) if equals}
+    wrong = [item for item in items if "=" not in item or not _is_encoded(item)]
+    if wrong:
+        accepted = f"key=value,key=value with values percent-encoded, unlike {', '.join(map(repr, wrong))}"
+        unusable(OTEL_RESOURCE_ATTRIBUTES, text, accepted, None, shown="without what is no pair, the rest as it stands")
+    return {key: unquote(value) if _is_encoded(value) else value for key, value in pairs.items()}
+
+
+def _is_encoded(value: str) -> bool:
+    try:
+        unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return BROKEN_PERCENT.search(value) is None
 
 
 # One entry a process: its id by its process id.

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from pyspan import _core
+from pyspan.config.environ import MOST, unusable
 from pyspan.sdk import _environment as env
 
-__all__ = ["SpanLimits"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SpanLimits", "limits_of_environment"]
 
 DEFAULT_COUNT = 128
+VARIABLES = (
+    env.OTEL_SPAN_EVENT_COUNT_LIMIT,
+    env.OTEL_SPAN_LINK_COUNT_LIMIT,
+    env.OTEL_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_LINK_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+    env.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+)
 
 
 class SpanLimits:
@@ -34,8 +49,14 @@ class SpanLimits:
         max_link_attributes: int | None = None,
         max_attribute_length: int | None = None,
         max_span_attribute_length: int | None = None,
+        *,
+        _environ: Any = None,  # a mapping like os.environ; typed so that limits can be given as **dict[str, int]
     ) -> None:
-        read = self._from_env_if_absent
+        environ = os.environ if _environ is None else _environ
+
+        def read(value: int | None, variable: str, default: int | None = None) -> int | None:
+            return self._from_env_if_absent(value, variable, default, environ)
+
         self.max_events = read(max_events, env.OTEL_SPAN_EVENT_COUNT_LIMIT, DEFAULT_COUNT)
         self.max_links = read(max_links, env.OTEL_SPAN_LINK_COUNT_LIMIT, DEFAULT_COUNT)
         given = read(max_attributes, env.OTEL_ATTRIBUTE_COUNT_LIMIT)
@@ -50,14 +71,16 @@ class SpanLimits:
         )
 
     @classmethod
-    def _from_env_if_absent(cls, value: int | None, env_var: str, default: int | None = None) -> int | None:
+    def _from_env_if_absent(
+        cls, value: int | None, env_var: str, default: int | None = None, environ: Mapping[str, str] = os.environ
+    ) -> int | None:
         if value == cls.UNSET:
             return None
         if value is not None:
             return _check(value, env_var)
-        if env_var not in os.environ:
+        if env_var not in environ:
             return default
-        text = os.environ[env_var].strip().lower()
+        text = environ[env_var].strip().lower()
         return _check(text, env_var) if text else None
 
     def _to_native(self) -> _core.Limits:
@@ -74,6 +97,21 @@ class SpanLimits:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{type(self).__name__}({fields})"
+
+
+def limits_of_environment() -> SpanLimits:
+    """Read the limits; a variable that cannot be used is warned about and counts as unset: it must stop no application.
+
+    `SpanLimits()` itself raises, as the SDK's does.
+    """
+    environ = dict(os.environ)
+    for variable in VARIABLES:
+        text = environ.get(variable, "").strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) and int(text) <= MOST):
+            instead = "no limit" if variable.endswith("LENGTH_LIMIT") else DEFAULT_COUNT
+            environ.pop(variable)
+            unusable(variable, text, f"a whole number from 0 to {MOST}, or nothing for no limit", instead)
+    return SpanLimits(_environ=environ)
 
 
 def _check(value: int | str, name: str) -> int:

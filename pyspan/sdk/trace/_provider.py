@@ -16,7 +16,7 @@ from pyspan.sdk.resources._aggregate import process_dependent_resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
 from pyspan.sdk.trace._fork import in_forked_child
-from pyspan.sdk.trace._limits import SpanLimits
+from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
 from pyspan.sdk.trace._processor import (
     SHUTDOWN_MILLIS,
     SpanProcessor,
@@ -67,7 +67,7 @@ class TracerProvider(trace_api.TracerProvider):
         self.sampler = sampler or sampling._get_from_env_or_default()
         self.id_generator = id_generator or RandomIdGenerator()
         self._resource = Resource.create({}) if resource is None else resource
-        self._span_limits = span_limits or SpanLimits()
+        self._span_limits = span_limits or limits_of_environment()
         self._disabled = is_on(OTEL_SDK_DISABLED)
         self._meter_provider = meter_provider
         self._tracer_configurator = _tracer_configurator or _default_tracer_configurator

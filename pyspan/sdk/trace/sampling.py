@@ -6,13 +6,13 @@ overrides `should_sample` has none and is called for every span.
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import get_current_span
 
 from pyspan import _core
+from pyspan.config.environ import first, unusable
 from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
 from pyspan.sdk.trace._sampler import Decision, Sampler, SamplingResult, decides_like, result
 
@@ -39,8 +39,6 @@ __all__ = [
     "StaticSampler",
     "TraceIdRatioBased",
 ]
-
-logger = logging.getLogger(__name__)
 
 
 class StaticSampler(Sampler):
@@ -235,6 +233,7 @@ class ParentBasedTraceIdRatio(ParentBased):
         super().__init__(root=TraceIdRatioBased(rate=rate))
 
 
+DEFAULT_NAME = "parentbased_always_on"
 _KNOWN_SAMPLERS: dict[str, Sampler | Callable[[float], Sampler]] = {
     "always_on": ALWAYS_ON,
     "always_off": ALWAYS_OFF,
@@ -246,17 +245,26 @@ _KNOWN_SAMPLERS: dict[str, Sampler | Callable[[float], Sampler]] = {
 
 
 def _get_from_env_or_default() -> Sampler:
-    name = os.environ.get(OTEL_TRACES_SAMPLER, "").strip().lower() or "parentbased_always_on"
-    known = _KNOWN_SAMPLERS.get(name)
-    if known is None:
-        logger.warning("Couldn't recognize sampler %s.", name)
-        return DEFAULT_ON
-    return known if isinstance(known, Sampler) else _with_rate(known)
+    found = first(os.environ, OTEL_TRACES_SAMPLER)
+    name = found[1].lower() if found else DEFAULT_NAME
+    if found and name not in _KNOWN_SAMPLERS:
+        return unusable(*found, f"one of {', '.join(_KNOWN_SAMPLERS)}", DEFAULT_ON, shown=DEFAULT_NAME)
+    return _by_known_name(name)
 
 
-def _with_rate(sampler: Callable[[float], Sampler]) -> Sampler:
+def _by_known_name(name: str) -> Sampler:
+    known = _KNOWN_SAMPLERS[name]
+    argument = first(os.environ, OTEL_TRACES_SAMPLER_ARG)
+    if not isinstance(known, Sampler):
+        return known(_rate(*argument) if argument else 1.0)
+    if argument:
+        unusable(*argument, f"it with {OTEL_TRACES_SAMPLER}=parentbased_traceidratio or traceidratio", name)
+    return known
+
+
+def _rate(variable: str, text: str) -> float:
     try:
-        return sampler(float(os.environ.get(OTEL_TRACES_SAMPLER_ARG, "")))
+        rate = float(text)
     except ValueError:
-        logger.warning("Could not convert TRACES_SAMPLER_ARG to float. Using default rate 1.0.")
-        return sampler(1.0)
+        rate = -1.0
+    return rate if 0.0 <= rate <= 1.0 else unusable(variable, text, "a share of traces from 0 to 1", 1.0)

@@ -36,7 +36,7 @@ def test_check_prints_what_is_in_force_and_where_from(capsys: pytest.CaptureFixt
         (["--admin", "nowhere"], "--admin = nowhere: no port (write HOST:PORT, such as 127.0.0.1:4318)"),
         (["--admin", "127.0.0.1:4318"], "--admin = 127.0.0.1:4318: otlp-http has this address too"),
         (["--otlp-http", "off", "--otlp-grpc", "off"], "every receiver is off"),
-        (["--spool", "/proc/version/spool"], "/proc/version is not a folder"),
+        (["--spool", "/proc/version/spool"], "belongs to the kernel"),
         (["--spool-max-bytes", "1MiB"], "less than two segments"),
         (["--socket", "/tmp/" + "x" * 120], "longer than 107 bytes"),
         (["--socket", "/nonexistent/agent.sock"], "the folder /nonexistent is not there (create it)"),
@@ -81,7 +81,7 @@ def test_what_only_the_client_can_judge_is_found_by_the_check(
     config = tmp_path / "agent.toml"
     config.write_text('[[export]]\nto = "otlp=http://h:1"\nheaders = { "a b" = "c" }\n')
     assert cli.main(["--check", "--config", str(config)]) == 2
-    assert f"{config}:export = otlp=http://h:1/v1/traces: " in capsys.readouterr().err
+    assert f"{config}:export = otlp=http://h:1: the entry 'a b' is no HTTP header" in capsys.readouterr().err
 
 
 def test_help_names_every_key(capsys: pytest.CaptureFixture[str]) -> None:

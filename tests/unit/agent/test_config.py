@@ -8,7 +8,8 @@ import pytest
 
 from pyspan.agent.config import AgentConfig, load
 from pyspan.agent.exports import parse_export, parse_exports
-from pyspan.agent.values import Address, parse_address, parse_bytes, parse_path, parse_seconds
+from pyspan.agent.values import parse_bytes, parse_seconds
+from pyspan.config.address import Address, parse_address, parse_path
 from pyspan.errors import ConfigurationError
 
 
@@ -93,11 +94,11 @@ def test_a_password_in_a_url_is_never_printed() -> None:
     ("text", "target", "name"),
     [
         ("otlp=http://h:4318", "http://h:4318/v1/traces", "otlp-h-4318"),
-        ("otlp=https://h/otlp/", "https://h/otlp/v1/traces", "otlp-https-h-otlp"),
+        ("otlp=https://h/otlp/", "https://h/otlp/v1/traces", "otlp-https-h-otlp-f81d60a2"),
         ("otlp=http://h:4318/v1/traces", "http://h:4318/v1/traces", "otlp-h-4318"),
         ("otlp-grpc=h:4317", "http://h:4317", "otlp-grpc-h-4317"),
-        ("otlp-grpc=https://h:4317", "https://h:4317", "otlp-grpc-https-h-4317"),
-        ("kafka=a:9092,b:9092/otlp_spans", "a:9092,b:9092/otlp_spans", "kafka-a-9092-b-9092-otlp_spans"),
+        ("otlp-grpc=https://h:4317", "https://h:4317", "otlp-grpc-https-h-4317-5a6ce078"),
+        ("kafka=a:9092,b:9092/otlp_spans", "a:9092,b:9092/otlp_spans", "kafka-a-9092-b-9092-otlp_spans-2ea49109"),
     ],
 )
 def test_an_export_is_completed_and_named(text: str, target: str, name: str) -> None:
@@ -111,7 +112,7 @@ def test_an_export_is_completed_and_named(text: str, target: str, name: str) -> 
         ("http://h:4318", "no KIND="),
         ("oltp=http://h", "did you mean otlp?"),
         ("otlp=h:4318", "not a URL"),
-        ("otlp=http://h:99999", "Port out of range"),
+        ("otlp=http://h:99999", "the host or the port is none"),
         ("otlp-grpc=h", "no port"),
         ("otlp-grpc=http://h:1/path", "has no path"),
         ("kafka=h:9092", "no topic"),
@@ -164,7 +165,7 @@ def test_durations(text: object, seconds: float) -> None:
     assert parse_seconds(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("value", [True, -1, "0", 0, None, [], "1e3", "", "٣"])
+@pytest.mark.parametrize("value", [True, -1, None, [], "1e3", "", "٣"])
 def test_what_is_no_size_is_refused(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         parse_bytes(value)
@@ -187,8 +188,8 @@ def test_a_path_is_made_absolute_and_keeps_its_links(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("to", "advice"), [("kafka=h:9092/spans", "set PYSPAN_KAFKA_SECURITY_PROTOCOL"), ("file=/x", "leave it out")]
+    ("to", "advice"), [("kafka=h:9092/spans", "known: to, name, security_protocol"), ("file=/x", "known: to, name")]
 )
 def test_an_option_that_would_have_no_effect_is_refused(to: str, advice: str) -> None:
-    with pytest.raises(ValueError, match=f"timeout is no option of .*{advice}"):
+    with pytest.raises(ValueError, match=f"'timeout' is no option of .*{advice}"):
         parse_export({"to": to, "timeout": 5})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pyspan.config import BatchSettings, KafkaSettings, OtlpSettings, QueueSettings, read_pem
+from pyspan.config import KafkaSecurity, KafkaSettings, OtlpSettings, read_pem
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,29 +16,7 @@ OTLP = "OTEL_EXPORTER_OTLP_"
 
 
 def test_defaults_hold_in_an_empty_environment() -> None:
-    assert QueueSettings.from_env({}) == QueueSettings(65_536, 32 << 20, None)
-    assert BatchSettings.from_env({}) == BatchSettings(2_048, 2 << 20, 5.0, 30.0)
     assert OtlpSettings.from_env({}) == OtlpSettings()
-
-
-def test_the_small_numbers_of_a_cautious_guide_are_taken() -> None:
-    environ = {
-        "OTEL_BSP_MAX_QUEUE_SIZE": "100",
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10",
-        "OTEL_BSP_SCHEDULE_DELAY": "500",
-        "OTEL_BSP_EXPORT_TIMEOUT": "5000",
-    }
-    batch = BatchSettings.from_env(environ)
-    assert (QueueSettings.from_env(environ).max_spans, batch.max_spans, batch.delay, batch.export_timeout) == (
-        100,
-        10,
-        0.5,
-        5,
-    )
-
-
-def test_the_default_batch_shrinks_to_a_small_queue() -> None:
-    assert BatchSettings.from_env({"OTEL_BSP_MAX_QUEUE_SIZE": "64"}).max_spans == 64
 
 
 @pytest.mark.parametrize(
@@ -79,7 +57,7 @@ def test_headers_are_read_as_a_list_or_as_json(text: str, headers: dict[str, str
 
 def test_headers_stay_out_of_a_printed_settings_object() -> None:
     assert "secret" not in repr(OtlpSettings(headers={"api-key": "secret"}))
-    assert "secret" not in repr(KafkaSettings(password="secret"))
+    assert "secret" not in repr(KafkaSettings(security=KafkaSecurity(sasl_password="secret")))
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("2.5", 2.5), ("10", 10), ("999", 999), ("10000", 10)])
@@ -88,29 +66,59 @@ def test_a_timeout_is_in_seconds_unless_it_can_only_be_milliseconds(text: str, s
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "fix"),
+    ("key", "value", "accepted", "instead"),
     [
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "many", "whole number above 0"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "whole number above 0"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100000", "at most the queue's size"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "-1", "milliseconds above 0"),
-        ("OTEL_BSP_EXPORT_TIMEOUT", "0", "milliseconds above 0"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "seconds above 0"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift", "http/protobuf, grpc"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "gzip, zstd, none"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x", "http://HOST:PORT"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "http://HOST:PORT"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999", "http://HOST:PORT"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318", "http://"),
-        ("OTEL_EXPORTER_OTLP_INSECURE", "maybe", "true or false"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "seconds above 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1e300", "seconds above 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "seconds above 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift", "http/protobuf, grpc", "what the endpoint's port says"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "gzip, zstd, none", "gzip"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "maybe", "true, false", "false"),
     ],
 )
-def test_a_wrong_value_is_named_with_key_place_and_fix(key: str, value: str, fix: str) -> None:
-    read = BatchSettings.from_env if "BSP" in key else OtlpSettings.from_env
-    with pytest.raises(ConfigurationError) as error:
-        read({key: value})
-    message = str(error.value)
-    assert all(word in message for word in (key, value, "the environment", fix))
+def test_a_wrong_value_is_warned_about_and_its_default_holds(
+    key: str, value: str, accepted: str, instead: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert OtlpSettings.from_env({key: value}) == OtlpSettings()
+    (message,) = caplog.messages
+    assert message.startswith(f"{key}={value!r} in the environment cannot be used: give ")
+    assert accepted in message
+    assert message.endswith(f"; now {instead}")
+
+
+@pytest.mark.parametrize("value", ["ftp://x", "http://", "http://c:99999", "c:4318"])
+def test_an_endpoint_that_cannot_be_used_is_an_error_since_the_spans_would_go_elsewhere(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"http://") as error:
+        OtlpSettings.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": value})
+    assert f"OTEL_EXPORTER_OTLP_ENDPOINT={value!r} in the environment" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["CERTIFICATE", "CLIENT_CERTIFICATE", "TRACES_CLIENT_KEY"])
+def test_a_certificate_that_is_not_there_is_an_error_at_once(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"OTEL_EXPORTER_OTLP_{name}='/nothere.pem' .*No such file"):
+        OtlpSettings.from_env({OTLP + name: "/nothere.pem"})
+
+
+def test_a_client_certificate_without_its_key_is_an_error(tmp_path: Path) -> None:
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    with pytest.raises(
+        ConfigurationError, match=r"CLIENT_CERTIFICATE=.* needs OTEL_EXPORTER_OTLP_CLIENT_KEY; set both"
+    ):
+        OtlpSettings.from_env({"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": str(pem)})
+
+
+@pytest.mark.parametrize(
+    ("environ", "origin"),
+    [
+        ({}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"ENDPOINT": "http://c"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"ENDPOINT": "http://c", "TRACES_ENDPOINT": "http://d"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    ],
+)
+def test_settings_know_where_their_endpoint_was_written(environ: dict[str, str], origin: str) -> None:
+    settings = OtlpSettings.from_env({OTLP + name: value for name, value in environ.items()})
+    assert settings.origins.endpoint == origin
 
 
 @pytest.mark.parametrize("text", ["no-equals-secret", '{"a": secret', '{"a": 1}', "bad name=secret", "a=sec%0Aret"])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from opentelemetry import context, trace
 
 from pyspan._core import Batch, kafka_partitions
-from pyspan.config import KafkaSettings
+from pyspan.config import KafkaSecurity, KafkaSettings
 from pyspan.errors import ConfigurationError, PermanentError, RefusedError, RetryableError
 from pyspan.pipeline.kafka import KafkaExporter
 from tests.support.ports import free_port
@@ -276,8 +276,8 @@ async def test_closing_stops_the_producer(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_missing_certificate_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigurationError, match=r"PYSPAN_KAFKA_CERTIFICATE='/nothere\.pem'"):
-        KafkaExporter(KafkaSettings(security_protocol="SSL", certificate="/nothere.pem"))
+    with pytest.raises(ConfigurationError, match=r"ssl_cafile='/nothere\.pem'"):
+        KafkaExporter(KafkaSettings(security=KafkaSecurity("SSL", ssl_cafile="/nothere.pem")))
 
 
 def test_without_aiokafka_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,9 @@ class BatchSpanProcessor(SpanProcessor):
         return True
 
     def _stats(self) -> dict[str, Any]:
-        return {"exporter": type(self.span_exporter).__name__, **self._shipment.stats()}
+        exporter = self.span_exporter
+        name = exporter._name if isinstance(exporter, NativeSpanExporter) else type(exporter).__name__
+        return {"exporter": name, **self._shipment.stats()}
 
 
 UNUSED_HOOKS = ("on_start", "_on_ending")

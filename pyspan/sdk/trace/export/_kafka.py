@@ -6,7 +6,9 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config import KafkaSettings
+from pyspan.config import KafkaSecurity, KafkaSettings
+from pyspan.config.destination import parse_kafka_target
+from pyspan.config.environ import PLACE, problem
 from pyspan.sdk.trace.export import _worker
 from pyspan.sdk.trace.export._native import NativeSpanExporter
 
@@ -20,6 +22,7 @@ __all__ = ["KafkaSpanExporter"]
 
 BROKERS = "PYSPAN_KAFKA_BROKERS"
 TOPIC = "PYSPAN_KAFKA_TOPIC"
+CLASS = "KafkaSpanExporter"
 
 
 class KafkaSpanExporter(NativeSpanExporter):
@@ -27,7 +30,7 @@ class KafkaSpanExporter(NativeSpanExporter):
 
     `bootstrap_servers` are `HOST:PORT`, joined by commas or in a sequence; they and `topic` default to
     PYSPAN_KAFKA_BROKERS and PYSPAN_KAFKA_TOPIC, then to localhost:9092 and otlp_spans. What is not given of security
-    comes from PYSPAN_KAFKA_*; `certificate` is the path of a PEM file.
+    comes from PYSPAN_KAFKA_*, unless `security_protocol` is given; `ssl_*` are paths of PEM files.
 
     Raises:
         ConfigurationError: a setting cannot be used.
@@ -42,31 +45,45 @@ class KafkaSpanExporter(NativeSpanExporter):
         delivery_timeout: float | None = None,
         security_protocol: str | None = None,
         sasl_mechanism: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        certificate: str | None = None,
+        sasl_username: str | None = None,
+        sasl_password: str | None = None,
+        ssl_cafile: str | None = None,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
     ) -> None:
         super().__init__()
-        given: dict[str, Any] = {
-            "compression": compression,
-            "delivery_timeout": delivery_timeout,
+        security = {
             "security_protocol": security_protocol,
             "sasl_mechanism": sasl_mechanism,
-            "username": username,
-            "password": password,
-            "certificate": certificate,
+            "sasl_username": sasl_username,
+            "sasl_password": sasl_password,
+            "ssl_cafile": ssl_cafile,
+            "ssl_certfile": ssl_certfile,
+            "ssl_keyfile": ssl_keyfile,
         }
-        settings = _target(bootstrap_servers, topic)
-        self._settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+        given: dict[str, Any] = {"compression": compression, "delivery_timeout": delivery_timeout}
+        settings = _settings(bootstrap_servers, topic, _given(security))
+        self._settings = replace(settings, **_given(given))
 
     def _pipeline_exporter(self, stats: Stats) -> Exporter:
         return _worker.open_kafka(self._settings)
 
 
-def _target(bootstrap_servers: str | Sequence[str] | None, topic: str | None) -> KafkaSettings:
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _settings(
+    bootstrap_servers: str | Sequence[str] | None, topic: str | None, security: dict[str, str]
+) -> KafkaSettings:
     default = KafkaSettings()
     servers = bootstrap_servers or os.environ.get(BROKERS) or default.brokers
     brokers = servers if isinstance(servers, str) else ",".join(servers)
-    given = bootstrap_servers is not None
-    key, place = ("bootstrap_servers", "KafkaSpanExporter") if given else (BROKERS, "the environment")
-    return KafkaSettings.parse(f"{brokers}/{topic or os.environ.get(TOPIC) or default.topic}", key=key, place=place)
+    in_code = bootstrap_servers is not None
+    target = f"{brokers}/{topic or os.environ.get(TOPIC) or default.topic}"
+    try:
+        names, checked_topic = parse_kafka_target(target)
+    except ValueError as error:
+        key, place = ("bootstrap_servers", CLASS) if in_code else (f"{BROKERS}/{TOPIC}", PLACE)
+        raise problem(key, target, str(error), place) from None
+    return KafkaSettings(names, checked_topic, security=KafkaSecurity.read(security, os.environ, CLASS))

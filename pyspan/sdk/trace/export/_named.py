@@ -1,4 +1,4 @@
-"""Exporters as the environment and the agent name them: `otlp=URL`, `kafka=HOST:PORT/TOPIC`, `file=PATH`."""
+"""Exporters as an application names them: `otlp=URL`, `kafka=HOST:PORT/TOPIC`, `file=PATH`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ class NamedSpanExporter(NativeSpanExporter):
         ConfigurationError: the text is no spec.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, key: str, place: str) -> None:
         super().__init__()
-        self._spec: ExporterSpec = _worker.parse_named(text)[0]
+        self._spec: ExporterSpec = _worker.parse_named(text, key, place)
+
+    @property
+    def _name(self) -> str:
+        return self._spec.name
 
     def _pipeline_exporter(self, stats: Stats) -> Exporter:
         return self._spec.open(stats)

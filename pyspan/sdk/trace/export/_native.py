@@ -29,6 +29,11 @@ class NativeSpanExporter(SpanExporter):
         self._lock = threading.Lock()
         self._stopped = False
 
+    @property
+    def _name(self) -> str:
+        """What logs and counts call it."""
+        return type(self).__name__
+
     def _pipeline_exporter(self, stats: Stats) -> Exporter:
         """Make the exporter that ships; called in the worker's thread, once a process."""
         raise NotImplementedError

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pyspan.config import OtlpSettings, read_pem
-from pyspan.config.endpoint import Endpoint
+from pyspan.config.endpoint import PROTOCOLS, Endpoint
 from pyspan.config.environ import problem
-from pyspan.config.headers import parse_headers
+from pyspan.config.headers import check_headers, parse_headers
+from pyspan.errors import ConfigurationError
 from pyspan.sdk.trace.export import _worker
 from pyspan.sdk.trace.export._native import NativeSpanExporter
 
@@ -29,6 +30,7 @@ __all__ = ["OTLPSpanExporter"]
 logger = logging.getLogger(__name__)
 
 PLACE = "OTLPSpanExporter"
+LONGEST_TIMEOUT = 3_600
 PREFIX = "OTEL_EXPORTER_OTLP_TRACES_"
 
 
@@ -59,6 +61,7 @@ class OTLPSpanExporter(NativeSpanExporter):
         insecure: bool | None = None,
         max_request_size: int | None = None,
         meter_provider: MeterProvider | None = None,
+        _place: str = PLACE,
         **unused: object,
     ) -> None:
         super().__init__()
@@ -68,26 +71,38 @@ class OTLPSpanExporter(NativeSpanExporter):
             "client_key": _readable(client_key_file, "client_key_file"),
             "client_certificate": _readable(client_certificate_file, "client_certificate_file"),
             "headers": _as_dict(headers),
-            "timeout": timeout,
+            "timeout": _seconds(timeout),
             "compression": _algorithm(compression),
         }
-        settings = OtlpSettings.from_env(_environment(protocol, insecure), _endpoint(endpoint))
+        settings = OtlpSettings.from_env(_environment(protocol, insecure), _endpoint(endpoint, _place))
+        if headers is not None:
+            given["origins"] = replace(settings.origins, headers=f"headers of {_place}")
         self._settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
 
     def _pipeline_exporter(self, stats: Stats) -> Exporter:
         return _worker.open_otlp(self._settings, stats)
 
 
-def _endpoint(endpoint: str | None) -> Endpoint | None:
+def _endpoint(endpoint: str | None, place: str) -> Endpoint | None:
     if endpoint is None:
         return None
     has_path = urlsplit(endpoint).path not in ("", "/") if "://" in endpoint else False
-    return Endpoint("endpoint", endpoint, exact=has_path, place=PLACE)
+    return Endpoint("endpoint", endpoint, exact=has_path, place=place)
 
 
 def _environment(protocol: str | None, insecure: bool | None) -> dict[str, str]:
+    if protocol is not None and protocol not in PROTOCOLS:
+        raise problem("protocol", protocol, f"give one of {', '.join(PROTOCOLS)}", PLACE)
     given = {"PROTOCOL": protocol, "INSECURE": None if insecure is None else str(insecure)}
     return {**os.environ, **{PREFIX + name: value for name, value in given.items() if value is not None}}
+
+
+def _seconds(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= LONGEST_TIMEOUT:
+        raise problem("timeout", timeout, f"give seconds above 0, {LONGEST_TIMEOUT} at most", PLACE)
+    return timeout
 
 
 def _readable(path: str | None, name: str) -> str | None:
@@ -101,7 +116,10 @@ def _as_dict(headers: Mapping[str, str] | Sequence[tuple[str, str]] | str | None
         return None
     if isinstance(headers, str):
         return parse_headers(headers, "headers", PLACE)
-    return {name.lower(): value for name, value in dict(headers).items()}
+    try:
+        return check_headers(dict(headers).items())
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"headers in {PLACE} cannot be used: {error}; give a mapping of text") from None
 
 
 def _algorithm(compression: Enum | str | None) -> str | None:

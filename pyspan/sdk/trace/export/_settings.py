@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyspan.config import BatchSettings, QueueSettings
+from pyspan.config.environ import integer, milliseconds, unusable
 from pyspan.sdk import _environment as env
 
-__all__ = ["ProcessorSettings"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-logger = logging.getLogger(__name__)
+__all__ = ["ProcessorSettings"]
 
 QUEUE = QueueSettings()
 BATCH = BatchSettings()
@@ -36,13 +38,21 @@ class ProcessorSettings:
     ) -> ProcessorSettings:
         """Fill in what is None from OTEL_BSP_*, then from the defaults; a batch is by default no larger than the queue.
 
+        A variable that cannot be used is warned about, and the default holds.
+
         Raises:
             ValueError: a number is not positive, or a batch would be larger than the queue.
         """
-        queue = _given(max_queue_size, env.OTEL_BSP_MAX_QUEUE_SIZE, QUEUE.max_spans)
-        batch = _given(max_export_batch_size, env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, min(BATCH.max_spans, queue))
-        delay = _given(schedule_delay_millis, env.OTEL_BSP_SCHEDULE_DELAY, BATCH.delay * 1000)
-        timeout = _given(export_timeout_millis, env.OTEL_BSP_EXPORT_TIMEOUT, BATCH.export_timeout * 1000)
+        environ = os.environ
+        queue = _given(max_queue_size, lambda: integer(environ, env.OTEL_BSP_MAX_QUEUE_SIZE, QUEUE.max_spans))
+        batch = _given(max_export_batch_size, lambda: _batch_from_env(int(queue)))
+        delay = _given(
+            schedule_delay_millis, lambda: milliseconds(environ, env.OTEL_BSP_SCHEDULE_DELAY, BATCH.delay) * 1000
+        )
+        timeout = _given(
+            export_timeout_millis,
+            lambda: milliseconds(environ, env.OTEL_BSP_EXPORT_TIMEOUT, BATCH.export_timeout) * 1000,
+        )
         _check(queue, delay, batch)
         return cls(int(queue), int(batch), delay / 1000, timeout / 1000)
 
@@ -51,15 +61,16 @@ class ProcessorSettings:
         return BatchSettings(max_spans=self.batch_spans, delay=self.delay, export_timeout=self.export_timeout)
 
 
-def _given(argument: float | None, variable: str, default: float) -> float:
-    if argument is not None:
-        return argument
-    text = os.environ.get(variable, "").strip()
-    try:
-        return int(text) if text else default
-    except ValueError:
-        logger.warning("Unable to parse value for %s as integer. Defaulting to %s.", variable, default)
-        return default
+def _given(argument: float | None, read: Callable[[], float]) -> float:
+    return read() if argument is None else argument
+
+
+def _batch_from_env(queue: int) -> int:
+    default = min(BATCH.max_spans, queue)
+    size = integer(os.environ, env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, default)
+    if size <= queue:
+        return size
+    return unusable(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, str(size), f"at most the queue's size, {queue}", default)
 
 
 def _check(queue: float, delay: float, batch: float) -> None:

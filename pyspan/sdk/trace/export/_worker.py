@@ -27,7 +27,7 @@ def make_worker(queue: SpanQueue, exporter: NativeSpanExporter, batch: BatchSett
         queue,
         exporter._pipeline_exporter,
         WorkerSettings(batch=batch),
-        name=type(exporter).__name__,
+        name=exporter._name,
         on_thread_start=suppress_instrumentation_here,
     )
 
@@ -50,12 +50,12 @@ def open_kafka(settings: KafkaSettings) -> Exporter:
     return KafkaExporter(settings)
 
 
-def parse_named(text: str) -> list[ExporterSpec]:
-    """Read exporters as OTEL_TRACES_EXPORTER and the agent name them.
+def parse_named(text: str, key: str, place: str) -> ExporterSpec:
+    """Read an exporter as applications name it; `key` and `place` say where it was written.
 
     Raises:
         ConfigurationError: a name or a target that is none.
     """
-    from pyspan.pipeline.specs import parse_specs
+    from pyspan.pipeline.specs import parse_spec
 
-    return parse_specs(text)
+    return parse_spec(text, key=key, place=place)

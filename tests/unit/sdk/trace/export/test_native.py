@@ -226,7 +226,10 @@ def test_the_endpoint_says_how_to_send(
         ({"endpoint": "ftp://h"}, "endpoint='ftp://h' in OTLPSpanExporter"),
         ({"compression": "brotli"}, "compression='brotli'.*gzip, zstd, none"),
         ({"certificate_file": "/no/such"}, "certificate_file='/no/such'"),
-        ({"protocol": "http/json"}, "PROTOCOL='http/json'"),
+        ({"protocol": "http/json"}, "protocol='http/json' in OTLPSpanExporter .* http/protobuf, grpc"),
+        ({"timeout": "x"}, "timeout='x'.* seconds above 0"),
+        ({"timeout": float("nan")}, "timeout=nan"),
+        ({"headers": {"a b": "c"}}, "the entry 'a b' is no HTTP header"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_by_its_name(arguments: dict[str, Any], complaint: str) -> None:

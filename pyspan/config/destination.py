@@ -1,0 +1,140 @@
+"""Where spans go, written as `KIND=TARGET`: the one parser for the application and for the agent."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from pyspan.config.address import Address, parse_address, parse_path
+from pyspan.config.endpoint import GRPC, HTTP, Protocol, by_convention, with_traces_path
+from pyspan.config.redaction import redact
+from pyspan.config.suggestion import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["KINDS", "Destination", "parse_destination", "parse_kafka_target"]
+
+FORMS = "otlp=URL, otlp-grpc=HOST:PORT, kafka=HOST:PORT[,HOST:PORT]/TOPIC or file=PATH"
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+PLAIN = re.compile(r"[A-Za-z0-9._:]{1,60}")
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A checked destination; `target` is completed, `protocol` is set for OTLP."""
+
+    kind: str
+    target: str
+    protocol: Protocol | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as `otlp-collector-4318`: legal in file names and metrics, without secrets, the same at each start.
+
+        What does not fit, or could be another target's name too, is made unique by a checksum at the end.
+        """
+        text = Path(self.target).name if self.kind == "file" else _short(redact(self.target))
+        name = f"{self.kind}-{_slug(text)}"
+        if self.kind != "file" and PLAIN.fullmatch(text) and "@" not in self.target:
+            return name
+        return f"{name}-{zlib.crc32(redact(self.target).encode(errors='surrogateescape')):08x}"
+
+    def __str__(self) -> str:
+        return f"{self.kind}={redact(self.target)}"
+
+
+def parse_destination(value: object, kinds: Sequence[str] = ()) -> Destination:
+    """Parse `KIND=TARGET`; `kinds` are what the caller takes without a target, for the message about an unknown one.
+
+    Raises:
+        ValueError: what is wrong, and how to write it; TypeError where it is no text. The caller says where it stood.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where KIND=TARGET is needed (write {FORMS})")
+    kind, equals, target = value.strip().partition("=")
+    if not equals:
+        raise ValueError(f"no KIND= (write {FORMS})")
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r} ({nearest(kind, [*KINDS, *kinds])})")
+    if not target.strip():
+        raise ValueError(f"nothing after {kind}= (write {FORMS})")
+    return KINDS[kind](target.strip())
+
+
+def parse_kafka_target(target: str) -> tuple[tuple[str, ...], str]:
+    """Parse `HOST:PORT[,HOST:PORT]/TOPIC` into brokers and topic."""
+    brokers, slash, topic = target.rpartition("/")
+    if not slash or not brokers:
+        raise ValueError("no topic (write HOST:PORT[,HOST:PORT]/TOPIC, such as 127.0.0.1:9092/otlp_spans)")
+    if not TOPIC.fullmatch(topic) or topic in {".", ".."}:
+        raise ValueError(f"topic {topic!r} is not 1 to 249 letters, digits, dots, hyphens or underscores")
+    return tuple(str(_far(broker.strip())) for broker in brokers.split(",")), topic
+
+
+def _otlp(target: str) -> Destination:
+    """Take a URL; its path, or port 4317 without one, says which protocol it speaks."""
+    if target.startswith("unix:"):
+        return Destination("otlp", target, HTTP)
+    url = _url(target, "http://127.0.0.1:4318")
+    if by_convention(url) == GRPC:
+        return Destination("otlp", f"{url.scheme}://{url.netloc}", GRPC)
+    return Destination("otlp", with_traces_path(url), HTTP)
+
+
+def _otlp_grpc(target: str) -> Destination:
+    """Take HOST:PORT for plain text, as for a Collector next door, or a URL whose scheme says whether it is TLS."""
+    if "://" not in target:
+        return Destination("otlp-grpc", f"http://{_far(target)}", GRPC)
+    url = _url(target, "https://collector:4317")
+    if url.path.strip("/") or url.query:
+        raise ValueError("a gRPC endpoint has no path (write HOST:PORT or https://HOST:PORT)")
+    return Destination("otlp-grpc", f"{url.scheme}://{url.netloc}", GRPC)
+
+
+def _kafka(target: str) -> Destination:
+    brokers, topic = parse_kafka_target(target)
+    return Destination("kafka", f"{','.join(brokers)}/{topic}")
+
+
+def _file(target: str) -> Destination:
+    return Destination("file", str(parse_path(target)))
+
+
+KINDS: dict[str, Callable[[str], Destination]] = {
+    "otlp": _otlp,
+    "otlp-grpc": _otlp_grpc,
+    "kafka": _kafka,
+    "file": _file,
+}
+
+
+def _url(target: str, example: str) -> SplitResult:
+    try:
+        url = urlsplit(target)
+        port = url.port
+    except ValueError:  # its own words may quote a part of a password
+        raise ValueError(f"the host or the port is none (write a URL such as {example})") from None
+    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
+        raise ValueError(f"not a URL with http or https and a host (write one such as {example})")
+    return url
+
+
+def _far(text: str) -> Address:
+    address = parse_address(text)
+    if address.port == 0:
+        raise ValueError("port 0 is no destination (give a number from 1 to 65535)")
+    return address
+
+
+def _short(target: str) -> str:
+    return re.sub("//REDACTED(:REDACTED)?@", "//", target).removeprefix("http://").removesuffix("/v1/traces")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:LONGEST_NAME].rstrip("-.")

@@ -1,0 +1,42 @@
+"""What somebody may have meant who wrote a word that is unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["nearest"]
+
+CUTOFF = 0.75
+MOST_SUGGESTIONS = 3
+
+
+def nearest(word: str, known: Sequence[str], otherwise: str = "") -> str:
+    """Suggest known words that are a slip of the keyboard away or hold all its parts, else `otherwise`, else all."""
+    close = _slips(word, known) or _fuller(word, known)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return otherwise or f"known: {', '.join(known)}"
+
+
+def _slips(word: str, known: Sequence[str]) -> list[str]:
+    from difflib import SequenceMatcher  # errors alone need it
+
+    plain = _plain(word)
+    rated = [(SequenceMatcher(None, plain, _plain(name)).ratio(), name) for name in known]
+    # Longer words differ by more letters; without this, `port` would be taken for `export`.
+    similar = [(rate, name) for rate, name in rated if abs(len(_plain(name)) - len(plain)) <= max(1, len(plain) // 5)]
+    best = max(similar, default=(0.0, ""))
+    return [best[1]] if best[0] >= CUTOFF else []
+
+
+def _fuller(word: str, known: Sequence[str]) -> list[str]:
+    parts = set(_plain(word).split("-"))
+    fuller = [name for name in known if parts <= set(_plain(name).split("-"))]
+    return fuller if len(fuller) <= MOST_SUGGESTIONS else []
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "-").strip("-")
