@@ -159,6 +159,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | N
     if problems:
         raise ConfigurationError("\n".join(problems))
     fields["export"] = tuple(msgspec.structs.replace(export, place=places["export"]) for export in fields["export"])
+    if places["max-body-bytes"].startswith("default "):  # a small spool refuses large bodies for good, not for now
+        fields["max_body_bytes"] = min(fields["max_body_bytes"], fields["spool_max_bytes"])
     return Loaded(AgentConfig(**fields), places)
 
 
