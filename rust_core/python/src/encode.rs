@@ -88,9 +88,15 @@ pub fn plain_item<'a>(
 #[inline]
 fn plain_key<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     let Ok(text) = key.cast_exact::<PyString>() else { return None };
-    match text_of(text) {
-        Text::Borrowed(text) if !text.is_empty() => Some(text),
-        _ => None,
+    plain_str(text).filter(|text| !text.is_empty())
+}
+
+/// Text that UTF-8 can hold.
+#[inline]
+pub fn plain_str<'a>(string: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    match text_of(string) {
+        Text::Borrowed(text) => Some(text),
+        Text::Replaced(_) => None,
     }
 }
 
@@ -196,10 +202,7 @@ pub fn replaced(string: &Bound<'_, PyString>) -> String {
 /// Returns the text of a name that was cleaned when it was set.
 #[inline]
 pub fn plain_text<'a>(string: &'a Bound<'_, PyString>) -> &'a str {
-    match text_of(string) {
-        Text::Borrowed(text) => text,
-        Text::Replaced(_) => "",
-    }
+    plain_str(string).unwrap_or_default()
 }
 
 /// Converts `value`; odd types become their `str()`, or null where that says nothing, with a warning.

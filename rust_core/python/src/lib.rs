@@ -11,6 +11,7 @@ mod current;
 mod decode;
 mod encode;
 mod errors;
+mod fast;
 mod murmur2;
 mod propagation;
 mod queue;
@@ -55,6 +56,8 @@ mod core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::span::prepare(module.py())?;
+        super::tracer::prepare(module.py())?;
         super::callback::close_at_exit(module.py())
     }
 }

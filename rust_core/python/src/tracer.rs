@@ -1,12 +1,15 @@
 //! `Tracer`: where spans come from.
 
-use crate::api;
 use crate::cell::GilCell;
+use crate::fast::shortcut::{Call, Shortcut, install};
 use crate::recorder::Recorder;
 use crate::span::{Options, Request, Span};
+use crate::{api, encode};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 use pyspan_core::scope::Scope;
 use std::cell::Ref;
 use std::sync::Arc;
@@ -113,6 +116,78 @@ impl Tracer {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.recorder)?;
         visit.call(&self.instrumentation_scope)
+    }
+}
+
+/// Puts the shortcuts before the methods. To be called when the module is made.
+pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    let parameters = PARAMETERS.map(|name| PyString::intern(py, name).unbind());
+    INTERNED.get_or_init(py, || parameters);
+    install::<StartSpan>(py)?;
+    install::<StartAsCurrentSpan>(py)
+}
+
+const PARAMETERS: [&str; 9] = [
+    "name",
+    "context",
+    "kind",
+    "attributes",
+    "links",
+    "start_time",
+    "record_exception",
+    "set_status_on_exception",
+    "end_on_exit",
+];
+static INTERNED: PyOnceLock<[Py<PyString>; 9]> = PyOnceLock::new();
+
+/// Makes a span by a call with a clean name and without options; also what else it was given.
+#[inline]
+fn create_plain<'py>(call: &Call<'_, 'py, Tracer>, current: bool) -> Option<(Bound<'py, Span>, Request<'py>)> {
+    let given = call.arrange(INTERNED.get(call.receiver.py())?)?;
+    let [Some(name), context, kind, attributes, links, start_time, None, None, None] = given else { return None };
+    let name = name.cast_exact::<PyString>().ok().filter(|name| encode::plain_str(name).is_some())?;
+    let options = Options { record_exception: true, set_status_on_exception: true, end_on_exit: true, current };
+    let span = Span::create_named(call.receiver, name.clone(), kind, options).ok()?;
+    let keep = |given: Option<&Bound<'py, PyAny>>| given.filter(|given| !given.is_none()).cloned();
+    let [context, attributes, links, start_time] = [context, attributes, links, start_time].map(keep);
+    Some((span, Request { context, attributes, links, start_time }))
+}
+
+struct StartAsCurrentSpan;
+
+impl Shortcut for StartAsCurrentSpan {
+    type Class = Tracer;
+    const NAME: &'static str = "start_as_current_span";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<Bound<'py, PyAny>> {
+        let (span, request) = create_plain(call, true)?;
+        span.get().keep_for_later(span.py(), request);
+        Some(span.into_any())
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
+    }
+}
+
+struct StartSpan;
+
+impl Shortcut for StartSpan {
+    type Class = Tracer;
+    const NAME: &'static str = "start_span";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<Bound<'py, PyAny>> {
+        let (span, request) = create_plain(call, false)?;
+        Span::start_with(&span, &request);
+        Some(span.into_any())
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
     }
 }
 

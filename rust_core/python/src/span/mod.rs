@@ -2,16 +2,19 @@
 
 mod parts;
 mod read;
+mod shortcuts;
 pub mod start;
 mod state;
+mod with;
 
 pub use state::{Options, Request, State};
+pub use with::prepare;
 
 use crate::api::{self, Api};
 use crate::cell::GilCell;
+use crate::encode;
 use crate::encode::Room;
 use crate::tracer::Tracer;
-use crate::{current, encode};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
@@ -193,15 +196,7 @@ impl Span {
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        let (py, this) = (slf.py(), slf.get());
-        if this.options.current {
-            if this.state.borrow(py).phase == Phase::Unstarted {
-                Self::start_pending(slf);
-            }
-            let attached = current::attach(py, this.api(py), slf.as_any())?;
-            let replaced = this.state.borrow_mut(py).attached.replace(attached);
-            drop(replaced);
-        }
+        with::enter(slf)?;
         Ok(slf.clone())
     }
 
@@ -212,16 +207,7 @@ impl Span {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let _ = (exc_type, traceback);
-        let (py, this) = (slf.py(), slf.get());
-        let attached = this.state.borrow_mut(py).attached.take();
-        if let Some(attached) = attached {
-            current::detach(py, this.api(py), attached)?;
-        }
-        if !exc_value.is_none() {
-            this.note_exception(py, exc_value)?;
-        }
-        let ended = this.state.borrow(py).phase == Phase::Ended;
-        if this.options.end_on_exit && !(this.options.current && ended) { Self::end(slf, None) } else { Ok(()) }
+        with::exit(slf, exc_value)
     }
 
     fn __call__<'py>(slf: &Bound<'py, Self>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -382,10 +368,20 @@ impl Span {
         kind: Option<&Bound<'py, PyAny>>,
         options: Options,
     ) -> PyResult<Bound<'py, Self>> {
-        let py = tracer.py();
+        Self::create_named(tracer, start::clean_name(name)?, kind, options)
+    }
+
+    /// As [`Self::create`], with a name that UTF-8 can hold.
+    #[inline]
+    pub fn create_named<'py>(
+        tracer: &Bound<'py, Tracer>,
+        name: Bound<'py, PyString>,
+        kind: Option<&Bound<'py, PyAny>>,
+        options: Options,
+    ) -> PyResult<Bound<'py, Self>> {
         let kind = tracer.get().recorder.get().api.kind_number(kind);
-        let state = GilCell::new(State::new(start::clean_name(name)?.unbind()));
-        Bound::new(py, Self { tracer: tracer.clone().unbind(), options, kind, state })
+        let state = GilCell::new(State::new(name.unbind()));
+        Bound::new(tracer.py(), Self { tracer: tracer.clone().unbind(), options, kind, state })
     }
 
     pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {
@@ -395,12 +391,6 @@ impl Span {
     #[inline]
     pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) {
         start::start(slf, request);
-    }
-
-    #[inline]
-    fn start_pending(span: &Bound<'_, Self>) {
-        let pending = std::mem::take(&mut span.get().state.borrow_mut(span.py()).pending);
-        Self::start_with(span, &pending.into_request(span.py()));
     }
 
     #[inline]
@@ -513,24 +503,6 @@ impl Span {
             state.status = code;
             state.status_message = message.map(String::into_boxed_str);
         }
-    }
-
-    /// Records what left the `with` block. A span made current ignores `GeneratorExit` and its like, as the API does.
-    #[cold]
-    fn note_exception(&self, py: Python<'_>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        let counts = !self.options.current || exception.is_instance(self.api(py).exception_type.bind(py))?;
-        if !counts || !self.state.borrow(py).is_recording() {
-            return Ok(());
-        }
-        if self.options.record_exception {
-            self.record_exception(py, exception, None, None, !self.options.current)?;
-        }
-        if self.options.set_status_on_exception {
-            let description = api::readable(py)?.call_method1("exception_description", (exception,))?;
-            let error = &self.api(py).status_codes[2];
-            self.set_status(py, error.bind(py), Some(&description))?;
-        }
-        Ok(())
     }
 }
 

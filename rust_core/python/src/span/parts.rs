@@ -4,6 +4,7 @@ use super::Span;
 use super::start;
 use crate::encode::{self, Room};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyspan_core::span::{Attributes, field};
 use std::cell::Cell;
 
@@ -28,6 +29,21 @@ pub fn add_event(
     span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
     SCRATCH.set(Some(encoded));
     Ok(())
+}
+
+/// Adds an event whose attributes need no second look; false when they do, and nothing is added.
+#[inline]
+pub fn add_plain_event(py: Python<'_>, span: &Span, name: &str, time_ns: u64, attributes: &Bound<'_, PyDict>) -> bool {
+    let limits = span.limits(py);
+    let mut encoded = SCRATCH.take().unwrap_or_else(|| Box::new(Attributes::new(field::EVENT_ATTRIBUTES)));
+    encoded.clear();
+    let room = Room { count: limits.event_attributes, length: limits.attribute_length };
+    let all_plain = encode::set_plain_items(attributes, &mut encoded, room) == attributes.len();
+    if all_plain {
+        span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
+    }
+    SCRATCH.set(Some(encoded));
+    all_plain
 }
 
 /// Adds a link to a recording span, unless there is nothing to link to.

@@ -1,0 +1,89 @@
+//! Shortcuts of a span's methods: a recording span, given what is commonly given.
+
+use super::{Span, parts};
+use crate::encode;
+use crate::fast::shortcut::{Call, Shortcut, install};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+use pyspan_core::clock::now_ns;
+
+/// Puts all of them before the methods.
+pub fn install_all(py: Python<'_>) -> PyResult<()> {
+    install::<SetAttribute>(py)?;
+    install::<AddEvent>(py)?;
+    install::<SetStatus>(py)
+}
+
+struct SetAttribute;
+
+impl Shortcut for SetAttribute {
+    type Class = Span;
+    const NAME: &'static str = "set_attribute";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
+        let [key, value] = call.by_position()?;
+        let (py, span) = (call.receiver.py(), call.receiver.get());
+        let limits = span.limits(py);
+        let (key, value) = encode::plain_item(key, value, limits.span_attribute_length)?;
+        let mut state = span.state.borrow_mut(py);
+        if !state.is_recording() {
+            return None;
+        }
+        state.body().attributes.set(key, &value, limits.attributes);
+        Some(py.None().into_bound(py))
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
+    }
+}
+
+struct AddEvent;
+
+impl Shortcut for AddEvent {
+    type Class = Span;
+    const NAME: &'static str = "add_event";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
+        let [name, attributes] = call.by_position()?;
+        let (py, span) = (call.receiver.py(), call.receiver.get());
+        let name = encode::plain_str(name.cast_exact::<PyString>().ok()?)?;
+        let attributes = attributes.cast_exact::<PyDict>().ok()?;
+        let added =
+            span.state.borrow(py).is_recording() && parts::add_plain_event(py, span, name, now_ns(), attributes);
+        added.then(|| py.None().into_bound(py))
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
+    }
+}
+
+struct SetStatus;
+
+impl Shortcut for SetStatus {
+    type Class = Span;
+    const NAME: &'static str = "set_status";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
+        let [status] = call.by_position()?;
+        let (py, span) = (call.receiver.py(), call.receiver.get());
+        let code = span.api(py).status_code(status)?;
+        if !span.state.borrow(py).is_recording() {
+            return None;
+        }
+        span.take_status(py, code, None);
+        Some(py.None().into_bound(py))
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
+    }
+}

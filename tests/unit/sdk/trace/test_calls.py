@@ -1,0 +1,97 @@
+"""The short ways into Rust: they take what the plain methods take, and nothing of them outlives its use."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pyspan.sdk.trace import Span, TracerProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def span() -> Any:
+    return TracerProvider().get_tracer("calls").start_span("op")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda span: span.set_attribute("key"), "missing 1 required positional argument: 'value'"),
+        (lambda span: span.set_attribute("key", 1, 2), "takes 2 positional arguments but 3 were given"),
+        (lambda span: span.set_attribute("key", valeu=1), "unexpected keyword argument 'valeu'"),
+        (lambda span: span.add_event(), "missing 1 required positional argument: 'name'"),
+        (lambda span: span.__enter__(1), "takes no arguments"),
+        (lambda span: span.__exit__(None), "takes 3 arguments"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(span: Any, call: Callable[[Any], object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(span)
+
+
+@pytest.mark.parametrize("method", ["start_span", "start_as_current_span"])
+def test_a_tracer_says_which_argument_is_wrong(method: str) -> None:
+    start = getattr(TracerProvider().get_tracer("calls"), method)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
+        start()
+    with pytest.raises(TypeError, match="multiple values for argument 'name'"):
+        start("op", name="op")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'knid'"):
+        start("op", knid=None)
+
+
+def test_arguments_are_taken_by_names_that_were_put_together_at_run_time(span: Any) -> None:
+    span.set_attribute(**{"".join(("ke", "y")): "k", "".join(("va", "lue")): 1})
+    assert span.attributes == {"k": 1}
+
+
+def test_the_signatures_are_those_of_the_api() -> None:
+    assert list(inspect.signature(Span.set_attribute).parameters) == ["self", "key", "value"]
+    assert list(inspect.signature(Span.add_event).parameters) == ["self", "name", "attributes", "timestamp"]
+    assert list(inspect.signature(Span.__exit__).parameters) == ["self", "exc_type", "exc_value", "traceback"]
+
+
+def test_a_bound_enter_knows_its_span(span: Any) -> None:
+    assert span.__enter__.__self__ is span
+    assert span.__enter__() is span
+
+
+def test_a_span_in_a_cycle_with_a_suspended_generator_is_collected() -> None:
+    tracer: Any = TracerProvider().get_tracer("calls")
+
+    def suspended() -> Iterator[object]:
+        with tracer.start_as_current_span("op") as span:
+            itself = yield span
+            yield itself
+
+    generator: Any = suspended()
+    seen = weakref.ref(next(generator))
+    generator.send(generator)
+    del generator
+    gc.collect()
+    assert seen() is None
+
+
+def test_spans_made_from_kept_memory_are_seen_by_the_collector(span: Any) -> None:
+    assert gc.is_tracked(span)
+    tracer: Any = TracerProvider().get_tracer("calls")
+    for _ in range(3):
+        fresh = tracer.start_span("op")
+        assert gc.is_tracked(fresh)
+        assert fresh.attributes == {}
+        fresh.set_attribute("used", value=True)
+
+
+def test_more_spans_at_once_than_memory_is_kept_for_are_all_whole() -> None:
+    tracer: Any = TracerProvider().get_tracer("calls")
+    for _ in range(2):
+        spans = [tracer.start_span(f"op {number}") for number in range(1000)]
+        assert [span.name for span in spans] == [f"op {number}" for number in range(1000)]
+        del spans
