@@ -39,7 +39,7 @@ class DeadLetters:
         Return False where the file has no room for it.
 
         Raises:
-            OSError: it can't be written; the batch is then not acknowledged and comes again.
+            OSError: it can't be written; nothing of it was.
         """
         head = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),

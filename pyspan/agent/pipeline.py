@@ -19,11 +19,12 @@ from pyspan.pipeline.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspan._core import SpoolReader
+    from pyspan._core import Batch, SpoolReader
     from pyspan.agent.config import AgentConfig
     from pyspan.agent.dead_letters import DeadLetters
     from pyspan.agent.exports import Export
     from pyspan.agent.ledger import Ledger
+    from pyspan.errors import PermanentError
     from pyspan.pipeline.exporter import Exporter
     from pyspan.pipeline.source import Received
 
@@ -151,8 +152,9 @@ class Pipeline:
         if self._closing:
             self._source.close()
         retry = RetrySettings(longest_pause=LONGEST_RETRY_PAUSE, give_up_after=None)
-        write = self.dead_letters.write
-        worker = Worker(self._source, exporter, self.stats, lanes=config.in_flight, retry=retry, dead_letter=write)
+        worker = Worker(
+            self._source, exporter, self.stats, lanes=config.in_flight, retry=retry, dead_letter=self._set_aside
+        )
         if self._crash is not None:
             self._crash.pausing = False
         try:
@@ -161,6 +163,17 @@ class Pipeline:
             source.release()
             with anyio.CancelScope(shield=True), anyio.move_on_after(1.0):
                 await exporter.aclose()
+
+    async def _set_aside(self, batch: Batch, error: PermanentError) -> bool:
+        """Write a dead letter; while the disk refuses it the batch waits unacknowledged, and nothing is sent twice."""
+        pause = FIRST_RESTART_PAUSE
+        while True:
+            try:
+                return self.dead_letters.write(batch, error)
+            except OSError as failure:
+                self.stats.fail("dead_letters", str(failure))
+            await anyio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY_PAUSE)
 
     def _note_crash(self, error: Exception, pause: float) -> None:
         self.crashes += 1

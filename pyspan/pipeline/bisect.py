@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bisecting", "DeadLetter"]
 
-DeadLetter = Callable[["Batch", PermanentError], bool]
+DeadLetter = Callable[["Batch", PermanentError], Awaitable[bool]]
 
 # One bad span among 4,096 costs 13 refusals. A receiver that has refused far more and taken nothing refuses all: stop
 # asking one by one.
@@ -65,7 +65,7 @@ class Bisecting:
                 taken = True
             else:
                 refusals += 1
-                self._refused(pieces, error, may_split=taken or refusals <= MOST_REFUSALS)
+                await self._refused(pieces, error, may_split=taken or refusals <= MOST_REFUSALS)
 
     async def _try(self, piece: Batch) -> PermanentError | None:
         try:
@@ -74,7 +74,7 @@ class Bisecting:
             return error
         return None
 
-    def _refused(self, pieces: list[Batch], error: PermanentError, *, may_split: bool) -> None:
+    async def _refused(self, pieces: list[Batch], error: PermanentError, *, may_split: bool) -> None:
         refused = error.batch or pieces[-1]
         if error.batch is not None:
             self._stats.deliver(len(pieces[-1]) - len(refused))
@@ -82,16 +82,16 @@ class Bisecting:
         if isinstance(error, TooLargeError):
             self._limit.learn(refused)
         if halves is None:
-            self._set_aside(refused, error)
+            await self._set_aside(refused, error)
         pieces.pop()
         pieces.extend(reversed(halves or ()))
 
-    def _set_aside(self, refused: Batch, error: PermanentError) -> None:
+    async def _set_aside(self, refused: Batch, error: PermanentError) -> None:
         if isinstance(error, RefusedError):
             self._stats.drop("refused", len(refused), str(error))
         elif self._dead_letter is None:
             self._stats.drop("permanent", len(refused), str(error))
-        elif self._dead_letter(refused, error):
+        elif await self._dead_letter(refused, error):
             self._stats.dead_letter(len(refused), str(error))
         else:
             self._stats.drop("dead_letters_full", len(refused), str(error))

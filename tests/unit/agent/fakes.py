@@ -93,7 +93,7 @@ class FakeReceivers:
 class FakeDeadLetters:
     """Remembers refusals, or fails to."""
 
-    def __init__(self, error: OSError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.spans = 0
 

@@ -34,7 +34,7 @@ class Bench:
         letters = self._dead_letter if dead_letters else None
         self.stage = Bisecting(self.exporter, self.stats, give_up_after=None, dead_letter=letters, limit=self.limit)
 
-    def _dead_letter(self, refused: Batch, _: PermanentError) -> bool:
+    async def _dead_letter(self, refused: Batch, _: PermanentError) -> bool:
         self.dead += [refused] if self.room else []
         return self.room
 
@@ -130,7 +130,7 @@ async def test_what_takes_too_long_is_given_up_and_counted() -> None:
 
 
 async def test_a_dead_letter_that_cannot_be_written_is_an_error() -> None:
-    def full_disk(_: Batch, __: PermanentError) -> bool:
+    async def full_disk(_: Batch, __: PermanentError) -> bool:
         raise OSError(28, "No space left on device")
 
     stage = Bisecting(FlakyExporter([PermanentError("400")]), Stats("test"), give_up_after=None, dead_letter=full_disk)

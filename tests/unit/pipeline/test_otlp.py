@@ -53,7 +53,7 @@ async def ship(sink: OtlpSink, *batches: Batch, retry: RetrySettings = QUICK) ->
     exporter = OtlpExporter(settings_of(sink), stats)
     source = FakeSource(batches)
 
-    def set_aside(refused: Batch, _: PermanentError) -> bool:
+    async def set_aside(refused: Batch, _: PermanentError) -> bool:
         dead.append(refused)
         return True
 
