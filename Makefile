@@ -33,7 +33,7 @@ format: $(VENV)/.installed  ## put Python and Rust into their canonical form
 lint: $(VENV)/.built  ## ruff, mypy, stubtest, import layers, clippy, rustfmt, licences
 	@$(RUN) tools.lint
 
-test: $(VENV)/.built  ## cargo test, pytest (with real peers) and a minute of fuzzing
+test: $(VENV)/.built  ## cargo test, pytest (real peers; oldest API), fuzzing
 	@$(RUN) tools.suite
 
 bench: $(VENV)/.built  ## benchmarks beside the peers, as a table; fails when a goal is missed

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.packages import shipped
 from tools.report import ROOT, Result, record
 
 __all__ = ["CHECKS", "main"]
@@ -41,31 +40,9 @@ def _cargo_deny() -> list[str]:
     return [str(home / "bin" / "cargo-deny"), "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]
 
 
-def _shipped_packages() -> list[str]:
-    """Name every package that an install with all extras brings along."""
-    seen: set[str] = set()
-    waiting: list[tuple[str, tuple[str, ...]]] = [("pyspan-tracing", ("kafka", "agent", "console"))]
-    while waiting:
-        name, extras = waiting.pop()
-        for requirement in importlib.metadata.requires(name) or ():
-            found = _required(requirement, extras)
-            if found and found not in seen:
-                seen.add(found)
-                waiting.append((found, ()))
-    return sorted(seen)
-
-
-def _required(requirement: str, extras: tuple[str, ...]) -> str | None:
-    from packaging.requirements import Requirement
-
-    parsed = Requirement(requirement)
-    wanted = not parsed.marker or any(parsed.marker.evaluate({"extra": extra}) for extra in (*extras, ""))
-    return re.sub(r"[-_.]+", "-", parsed.name).lower() if wanted else None
-
-
 def _licences() -> list[str]:
     words = ["piplicenses", "--from=mixed", "--partial-match", f"--allow-only={PERMISSIVE}", "--packages"]
-    return _python(*words, *_shipped_packages())
+    return _python(*words, *shipped())
 
 
 CHECKS: dict[str, Check] = {

@@ -1,4 +1,4 @@
-"""Every test runner, one after the other: `python -m tools.suite [cargo|pytest|fuzz ...]`."""
+"""Every test runner, one after the other: `python -m tools.suite [cargo|pytest|oldest-api|fuzz ...]`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tools import oldest_api
 from tools.components import MissingToolchainError, collector, kafka, zipkin
 from tools.report import ROOT, Result, record
 
@@ -47,6 +48,19 @@ def run_pytest() -> Result:
     return read_junit(report, status)
 
 
+def run_oldest_api() -> Result:
+    """Run the unit tests over the oldest opentelemetry-api that is accepted, without an SDK."""
+    name, report = "pytest, oldest API", ROOT / "target" / "pytest-oldest-api.xml"
+    report.unlink(missing_ok=True)
+    try:
+        python = oldest_api.get()
+    except RuntimeError as error:
+        return Result(name, failed=1, reasons=(str(error),))
+    words = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    status, _ = _watch([*words, *oldest_api.tests_without_sdk()], oldest_api.environ())
+    return read_junit(report, status, name)
+
+
 def run_fuzz() -> Result:
     """Fuzz the OTLP walk and the spool's recovery; each target that survives counts as passed."""
     if not FUZZ.exists():
@@ -57,7 +71,12 @@ def run_fuzz() -> Result:
     return Result("fuzz", passed=max(0, targets - failed), failed=failed)
 
 
-RUNNERS: dict[str, Callable[[], Result]] = {"cargo": run_cargo, "pytest": run_pytest, "fuzz": run_fuzz}
+RUNNERS: dict[str, Callable[[], Result]] = {
+    "cargo": run_cargo,
+    "pytest": run_pytest,
+    "oldest-api": run_oldest_api,
+    "fuzz": run_fuzz,
+}
 
 
 def _install(name: str, get: Callable[[], Path]) -> None:
@@ -69,11 +88,11 @@ def _install(name: str, get: Callable[[], Path]) -> None:
         record(Result(f"install {name}", failed=1, reasons=(str(error),)))
 
 
-def _watch(words: list[str]) -> tuple[int, str]:
+def _watch(words: list[str], environ: Mapping[str, str] = os.environ) -> tuple[int, str]:
     """Run a program, show its output as it comes, and return its exit status and that output."""
     kept: list[str] = []
     with subprocess.Popen(
-        words, cwd=ROOT, env=os.environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        words, cwd=ROOT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
         for line in child.stdout or ():
             print(line, end="", flush=True)
@@ -81,16 +100,16 @@ def _watch(words: list[str]) -> tuple[int, str]:
     return child.returncode, "".join(kept)
 
 
-def read_junit(report: Path, status: int) -> Result:
+def read_junit(report: Path, status: int, name: str = "pytest") -> Result:
     """Read pytest's report; a bad status without a failed test is one failure."""
     if not report.exists():
-        return Result("pytest", failed=1, reasons=(f"pytest ended with {status} and no report",))
+        return Result(name, failed=1, reasons=(f"pytest ended with {status} and no report",))
     suite = next(ET.parse(report).iter("testsuite"))
     total, failed, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "skipped"))
     failed += int(suite.get("errors", 0))
     reasons = Counter(str(element.get("message")) for element in suite.iter("skipped"))
     said = tuple(f"skipped {count}: {reason}" for reason, count in reasons.items())
-    return Result("pytest", total - failed - skipped, failed or int(bool(status)), skipped, said)
+    return Result(name, total - failed - skipped, failed or int(bool(status)), skipped, said)
 
 
 def main() -> int:
