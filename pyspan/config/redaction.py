@@ -7,7 +7,7 @@ import re
 __all__ = ["redact"]
 
 # Up to the last @ of a word: a password that nobody percent-encoded may hold a slash.
-USER_INFO = re.compile(r"(//|\b(?:otlp|otlp-grpc|kafka)=)[^\s?#'\"]*@")
+USER_INFO = re.compile(r"(//|\b(?:otlp|otlp-grpc|kafka)=(?![A-Za-z]+://))[^\s?#'\"]*@")
 QUERY = re.compile(r"(?<=[^\s'\"])\?[^\s#'\"]+")
 VALUE = re.compile(r"=[^&]*|(?<=[?&])[^=&]+(?=&|$)")
 REDACTED = "REDACTED"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pyspan.agent import cli
+from pyspan.agent.config import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,38 @@ def test_check_prints_what_is_in_force_and_where_from(capsys: pytest.CaptureFixt
         (["--socket", "/nonexistent/agent.sock"], "the folder /nonexistent is not there (create it)"),
         (["--export", "file=/tmp"], "is a folder"),
         (["--export", "otlp=http://h:1", "--export", "otlp=http://h:1/"], "is there twice"),
+        (["--spool-max-bytes", "99999999999999T"], "out of range (give 64KiB to 1024TiB)"),
+        (["--spool-segment-bytes", "9" * 400], "out of range (give 4KiB to 4GiB)"),
+        (["--in-flight", "1000000000"], "out of range (give 1 to 1024)"),
+        (["--in-flight", "0"], "out of range (give 1 to 1024)"),
+        (["--receiver-threads", "1000000"], "out of range (give 1 to 256)"),
+        (["--batch-spans", "1" + "0" * 30], "out of range (give 1 to 1000000)"),
+        (["--batch-spans", "9" * 5000], "out of range (give 1 to 1000000)"),
+        (["--batch-bytes", "1"], "out of range (give 1KiB to 1GiB)"),
+        (["--batch-wait", "2h"], "out of range (give 0s to 1h)"),
+        (["--spool-fsync-interval", "1" + "0" * 300], "out of range (give 1ms to 1h)"),
+        (["--spool-fsync-interval", "0"], "out of range (give 1ms to 1h)"),
+        (["--failing-after", "25h"], "out of range (give 0s to 24h)"),
+        (["--shutdown-timeout", "-5s"], "--shutdown-timeout = -5s: a duration is not negative"),
+        (["--shutdown-timeout", "-5"], "--shutdown-timeout = -5: a duration is not negative"),
+        (["--max-body-bytes", "1GiB", "--spool-max-bytes", "64MiB"], "--max-body-bytes = 1073741824: larger than"),
+        (["--spool"], "--spool: expected one argument (see --help)"),
+        (["--export"], "--export: expected one argument (see --help)"),
+        (["--spool", "--check"], "--spool: expected one argument (see --help)"),
+        (["--port", "1"], "--port: unknown flag (see --help)"),
+        (["--http", "1"], "--http: unknown flag (did you mean --otlp-http?)"),
+        (["--otlp=http://u:hunter2@h"], "--otlp=http://REDACTED:REDACTED@h: unknown flag"),
+        (["--export", "file=/nonexistent/spans.jsonl"], "the folder /nonexistent is not there (create it)"),
+        (["--export", "file=/proc/spans.jsonl"], "/proc belongs to the kernel"),
+        (["--spool", "/proc/self/spool"], "belongs to the kernel"),
+        (["--socket", "/etc/passwd"], "--socket = /etc/passwd: is there and no socket"),
+        (["--export", "otlp=http://localhost:4318"], "is this agent's own otlp-http: spans would go in circles"),
+        (["--export", "otlp-grpc=127.0.0.1:4317"], "is this agent's own otlp-grpc"),
+        (["--export", "otlp=http://127.0.0.1:4317"], "is this agent's own otlp-grpc"),
+        (["--otlp-http", "0.0.0.0:1", "--export", "otlp=http://[::1]:1"], "is this agent's own otlp-http"),
+        (["--export", "otlp=http://0.0.0.0:4318"], "is this agent's own otlp-http"),
+        (["--socket", "/tmp/pyspan-own.sock", "--export", "otlp=unix:///tmp/pyspan-own.sock"], "own socket"),
+        (["--export", "kafka=[::1]:9092"], "--export = kafka=[::1]:9092: no topic"),
         (["--config", "/nonexistent.toml"], "--config = /nonexistent.toml: No such file"),
     ],
 )
@@ -52,8 +85,69 @@ def test_a_wrong_configuration_ends_with_2_and_no_traceback(
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.startswith("pyspan-agent: ")
+    assert captured.err.count("\n") == 1
+    assert len(captured.err) < 1000
+    assert "hunter2" not in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("timeout = 0", "out of range (give 1ms to 10m)"),
+        ("timeout = 1e300", "not a duration"),
+        ("headers = { authorization = 5 }", "header 'authorization' is int, not text"),
+        ("header = {}", "'header' is no option of otlp= (did you mean headers?)"),
+        ('sasl_password = "hunter2"', "'sasl_password' is no option of otlp="),
+    ],
+)
+def test_an_option_of_a_table_that_cannot_be_used_is_named_without_the_secrets_beside_it(
+    text: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "agent.toml"
+    secret = "" if "headers" in text else 'headers = { key = "hunter2" }\n'
+    config.write_text(f'[[export]]\nto = "otlp=http://h:1/?key=hunter2"\n{secret}{text}\n')
+    assert cli.main(["--check", "--config", str(config)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"pyspan-agent: {config}:export = otlp=http://h:1/?key=REDACTED: ")
+    assert message in errors
+    assert "hunter2" not in errors
+
+
+def test_kafka_options_of_a_table_are_checked_and_their_secrets_never_shown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "agent.toml"
+    sasl = 'security_protocol = "SASL_PLAINTEXT"\nsasl_mechanism = "SCRAM-SHA-512"\nsasl_password = "hunter2"\n'
+    config.write_text(f'[[export]]\nto = "kafka=h:9092/spans"\n{sasl}')
+    assert cli.main(["--check", "--config", str(config)]) == 2
+    assert "security_protocol='SASL_PLAINTEXT' in its table cannot be used: it needs sasl_username" in (
+        capsys.readouterr().err
+    )
+    config.write_text(f'[[export]]\nto = "kafka=h:9092/spans"\nsasl_username = "shop"\n{sasl}')
+    assert cli.main(["--check", "--config", str(config)]) == 0
+    assert "hunter2" not in "".join(capsys.readouterr())
+
+
+def test_check_shows_urls_without_their_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--check", "--export", "otlp=http://u:hunter2@h:1/?key=hunter2"]) == 0
+    out = capsys.readouterr().out
+    assert "otlp=http://REDACTED:REDACTED@h:1/v1/traces?key=REDACTED" in out
+    assert "hunter2" not in out
+
+
+def test_a_small_spool_bounds_the_body_where_nobody_chose_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--check", "--spool-max-bytes", "1MiB", "--spool-segment-bytes", "64KiB"]) == 0
+    assert re.search(r"max-body-bytes +1048576 +default\n", capsys.readouterr().out)
+
+
+def test_help_gives_the_range_of_each_number(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for setting in SETTINGS:
+        assert setting.limits is None or f"{setting.limits[0]} to {setting.limits[1]})" in out
 
 
 def test_a_missing_extra_names_the_command_that_installs_it(

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from pyspan.agent.config import AgentConfig, load
+from pyspan.agent.exporters import make_exporter
 from pyspan.agent.exports import parse_export, parse_exports
 from pyspan.agent.values import parse_bytes, parse_seconds
+from pyspan.config import Origins
 from pyspan.config.address import Address, parse_address, parse_path
 from pyspan.errors import ConfigurationError
+from pyspan.pipeline.otlp import OtlpExporter
+from pyspan.pipeline.stats import Stats
 
 
 def config(**flags: object) -> AgentConfig:
@@ -193,3 +197,19 @@ def test_a_path_is_made_absolute_and_keeps_its_links(monkeypatch: pytest.MonkeyP
 def test_an_option_that_would_have_no_effect_is_refused(to: str, advice: str) -> None:
     with pytest.raises(ValueError, match=f"'timeout' is no option of .*{advice}"):
         parse_export({"to": to, "timeout": 5})
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "place"),
+    [
+        ({"export": ["otlp=http://h:1"]}, {}, "--export"),
+        ({}, {"PYSPAN_AGENT_EXPORT": "otlp=http://h:1"}, "environment PYSPAN_AGENT_EXPORT"),
+    ],
+)
+def test_an_exporter_tells_people_to_check_the_place_where_it_was_written(
+    flags: dict[str, object], environ: dict[str, str], place: str
+) -> None:
+    (export,) = load(flags, environ, None).config.export
+    exporter = make_exporter(export, Stats(export.name))
+    assert isinstance(exporter, OtlpExporter)
+    assert exporter._origins == Origins(place, f"headers of {place}", f"compression and kind of {place}")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
+import threading
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,7 @@ import pyspan
 from pyspan.errors import ConfigurationError
 from pyspan.propagation import TraceContextTextMapPropagator, W3CBaggagePropagator
 from pyspan.sdk.resources import Resource
-from pyspan.sdk.trace import TracerProvider
+from pyspan.sdk.trace import RandomIdGenerator, TracerProvider
 from pyspan.sdk.trace.export import (
     BatchSpanProcessor,
     ConsoleSpanExporter,
@@ -126,6 +129,137 @@ def test_a_sampler_may_be_a_share(sampler: Any, description: str) -> None:
     assert description in pyspan.configure(exporter="none", sampler=sampler).sampler.get_description()
 
 
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [("always_on", "AlwaysOnSampler"), (" TraceIdRatio", "TraceIdRatioBased{0.5}"), ("parentbased_always_off", "Off")],
+)
+def test_a_sampler_may_be_a_name_as_in_the_environment(
+    name: str, description: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+    assert description in pyspan.configure(exporter="none", sampler=name).sampler.get_description()
+
+
+def test_a_resource_of_the_sdk_is_taken() -> None:
+    theirs = pytest.importorskip("opentelemetry.sdk.resources").Resource({"team": "c"})
+    assert pyspan.configure(exporter="none", resource=theirs).resource.attributes["team"] == "c"
+
+
+@pytest.mark.parametrize("timeout", ["x", None, float("inf"), float("nan"), -1, 1e9, True])
+def test_a_flush_says_which_timeouts_it_takes(timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"timeout=.* in pyspan.force_flush\(\) .* seconds from 0 to 86400"):
+        pyspan.force_flush(timeout)
+
+
+BAD_VARIABLES = {
+    "OTEL_BSP_MAX_QUEUE_SIZE": ("-1", "65536"),
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ("100000", "2048"),
+    "OTEL_BSP_SCHEDULE_DELAY": ("0", "5000"),
+    "OTEL_BSP_EXPORT_TIMEOUT": ("1" + "0" * 30, "30000"),
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": ("x", "128"),
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": ("-1", "no limit"),
+    "OTEL_PYTHON_ID_GENERATOR": ("dice", "random"),
+    "OTEL_TRACES_SAMPLER": ("sometimes", "parentbased_always_on"),
+    "OTEL_RESOURCE_ATTRIBUTES": ("a=%zz,b=1", "the rest as it stands"),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": ("soon", "10.0"),
+    "OTEL_SDK_DISABLED": ("perhaps", "false"),
+}
+
+
+@pytest.mark.parametrize("variable", BAD_VARIABLES)
+def test_a_variable_that_cannot_be_used_is_warned_about_once_and_stops_nothing(
+    variable: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    value, instead = BAD_VARIABLES[variable]
+    monkeypatch.setenv(variable, value)
+    pyspan.configure()
+    (message,) = caplog.messages
+    assert message.startswith(f"{variable}={value!r} in the environment cannot be used: give ")
+    assert message.rstrip().endswith(instead)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "rate", "advice"),
+    [
+        ("traceidratio", "half", "1.0", "from 0 to 1; now 1.0"),
+        ("traceidratio", "nan", "1.0", "from 0 to 1; now 1.0"),
+        ("parentbased_traceidratio", "2", "1.0", "from 0 to 1; now 1.0"),
+        ("", "0.1", "AlwaysOnSampler", "OTEL_TRACES_SAMPLER=parentbased_traceidratio or traceidratio; now parent"),
+    ],
+)
+def test_a_sampler_argument_that_does_nothing_is_warned_about(
+    sampler: str,
+    argument: str,
+    rate: str,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", argument)
+    assert rate in pyspan.configure(exporter="none").sampler.get_description()
+    (message,) = caplog.messages
+    assert f"OTEL_TRACES_SAMPLER_ARG='{argument}'" in message
+    assert advice in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_TRACES_EXPORTER", "zipkn"),
+        ("OTEL_TRACES_EXPORTER", "kafka=x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nothere.pem"),
+    ],
+)
+def test_what_would_send_spans_to_a_wrong_place_is_an_error(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=f"^{variable}='{value}' in the environment"):
+        pyspan.configure()
+
+
+def test_a_registered_id_generator_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(RandomIdGenerator):
+        pass
+
+    entry = metadata.EntryPoint("counting", "x", "opentelemetry_id_generator")
+    monkeypatch.setattr(metadata, "entry_points", lambda **kwargs: [entry])
+    monkeypatch.setattr(metadata.EntryPoint, "load", lambda self: Counting)
+    monkeypatch.setenv("OTEL_PYTHON_ID_GENERATOR", "counting")
+    assert type(pyspan.configure(exporter="none").id_generator) is Counting
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "place"),
+    [
+        ({"endpoint": "http://127.0.0.1:9"}, None, "endpoint of pyspan.configure()"),
+        ({"exporter": "otlp=http://127.0.0.1:9"}, None, "exporter of pyspan.configure()"),
+        ({}, ("OTEL_TRACES_EXPORTER", "otlp=http://u:hunter2@127.0.0.1:9/?k=hunter2"), "OTEL_TRACES_EXPORTER"),
+        ({}, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:9"), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    ],
+)
+def test_a_backend_that_is_away_is_told_with_the_setting_it_came_from_and_once(
+    settings: dict[str, Any],
+    variable: tuple[str, str] | None,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if variable:
+        monkeypatch.setenv(*variable)
+    provider = pyspan.configure(**settings)
+    trace.get_tracer("x").start_span("x").end()
+    provider.force_flush(500)
+    provider.shutdown(timeout_millis=500)
+    unreachable = [message for message in caplog.messages if "cannot be reached" in message]
+    assert len(unreachable) == 1
+    assert unreachable[0].endswith(f"(check {place})")
+    assert "1 spans dropped (at_shutdown)" in caplog.messages[-1]
+    assert not {"NamedSpanExporter", "hunter2"} & set(re.findall(r"\w+", " ".join(caplog.messages)))
+
+
 def test_the_environment_chooses_the_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     assert pyspan.configure(exporter="none").sampler.get_description() == "AlwaysOffSampler"
@@ -137,12 +271,34 @@ def test_the_environment_chooses_the_sampler(monkeypatch: pytest.MonkeyPatch) ->
         ({"sampler": 1.5}, "sampler=1.5 .* from 0 to 1"),
         ({"exporter": "console", "endpoint": "http://h"}, "endpoint='http://h' in .* it is for the exporter otlp"),
         ({"endpoint": "collector"}, "endpoint='collector'"),
-        ({"exporter": "kafka=nowhere"}, "kafka=nowhere|nowhere"),
+        ({"exporter": "kafka=nowhere"}, r"exporter='kafka=nowhere' in pyspan.configure\(\) .* no topic"),
+        ({"exporter": "console, file="}, r"exporter='file=' in pyspan.configure\(\) .* nothing after file="),
+        ({"exporter": 5}, "exporter=5 .* give a SpanExporter"),
+        ({"exporter": b"otlp"}, "exporter=b'otlp' "),
+        ({"exporter": [None]}, "exporter=None "),
+        ({"exporter": InMemorySpanExporter}, "exporter=<class .*InMemorySpanExporter'> "),
+        ({"sampler": "sometimes"}, "sampler='sometimes' .* write one of always_on, "),
+        ({"sampler": True}, "sampler=True .* from 0 to 1"),
+        ({"sampler": float("nan")}, "sampler=nan .* from 0 to 1"),
+        ({"sampler": object}, "sampler=<class 'object'> .* give a Sampler"),
+        ({"endpoint": 5}, "endpoint=5 .* give a URL"),
+        ({"endpoint": ""}, "endpoint='' .* give a URL"),
+        ({"service_name": 5}, "service_name=5 .* give text"),
+        ({"resource": 5}, "resource=5 .* a mapping of attributes"),
+        ({"resource": {5: "x"}}, "resource={5: 'x'} "),
+        ({"processors": None}, "processors=None .* a list of SpanProcessors"),
+        ({"processors": [5]}, r"processors=\[5\] "),
+        ({"processors": SimpleSpanProcessor(InMemorySpanExporter())}, "processors=<.* a list of SpanProcessors"),
+        ({"id_generator": 5}, "id_generator=5 .* an IdGenerator"),
+        ({"span_limits": 5}, r"span_limits=5 .* give a pyspan\.sdk\.trace\.SpanLimits"),
     ],
 )
 def test_a_setting_that_cannot_be_used_leaves_nothing_behind(settings: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ConfigurationError, match=complaint):
+    threads = threading.active_count()
+    with pytest.raises(ConfigurationError, match=complaint) as error:
         pyspan.configure(**settings)
+    assert "OTEL_TRACES_EXPORTER" not in str(error.value)
+    assert threading.active_count() <= threads
     assert not isinstance(trace._TRACER_PROVIDER, TracerProvider)
     pyspan.configure(exporter="none")
 
