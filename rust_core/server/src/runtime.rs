@@ -1,41 +1,58 @@
 //! What belongs to one process: values that a forked child must make anew instead of touching its parent's.
 
-use std::mem::ManuallyDrop;
-use std::sync::OnceLock;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+use pyspan_core::fork;
 use tokio::runtime::{Builder, Handle, Runtime};
 pub use tokio::task::AbortHandle;
 
-/// A value made once per process. After a fork the child finds it stale by the process id and makes its own; the
-/// parent's copy is never dropped there, because its locks and threads did not come along.
+/// A value made once per process. A forked child makes its own without waiting for anything of its parent's, also where
+/// the parent was just making one; the parent's copy is never touched nor dropped there, because its locks may be taken
+/// by threads that did not come along.
 #[derive(Debug)]
 pub struct PerProcess<T> {
-    slot: OnceLock<Slot<T>>,
+    newest: AtomicPtr<Slot<T>>,
+    owns: PhantomData<T>,
 }
 
 #[derive(Debug)]
 struct Slot<T> {
-    pid: u32,
-    value: ManuallyDrop<T>,
-    next: Box<PerProcess<T>>,
+    generation: u64,
+    value: T,
 }
 
 impl<T> PerProcess<T> {
     /// Returns an empty holder.
     #[must_use]
     pub const fn new() -> Self {
-        Self { slot: OnceLock::new() }
+        Self { newest: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
-    /// Returns this process's value, made by `make` on first use.
+    /// Returns this process's value, made by `make` on first use. Threads that come at the same time may each make one;
+    /// all get the first, the others are dropped.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-        let pid = std::process::id();
-        let mut holder = self;
-        while let Some(slot) = holder.slot.get().filter(|slot| slot.pid != pid) {
-            holder = &slot.next;
+        fork::install();
+        let generation = fork::generation();
+        let seen = self.newest.load(Ordering::Acquire);
+        if let Some(slot) = self.own(seen, generation) {
+            return &slot.value;
         }
-        let fresh = || Slot { pid, value: ManuallyDrop::new(make()), next: Box::new(Self::new()) };
-        &holder.slot.get_or_init(fresh).value
+        let fresh = Box::into_raw(Box::new(Slot { generation, value: make() }));
+        let placed = self.newest.compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Acquire);
+        let first = placed.map_or_else(|theirs| theirs, |_| fresh);
+        if first != fresh {
+            // SAFETY: `fresh` came from a box above and was shown to nobody.
+            drop(unsafe { Box::from_raw(fresh) });
+        }
+        self.own(first, generation).map(|slot| &slot.value).expect("only threads of this process fill the slot")
+    }
+
+    /// Returns the slot behind `slot` if it was filled in this process.
+    fn own(&self, slot: *mut Slot<T>, generation: u64) -> Option<&Slot<T>> {
+        // SAFETY: it is null or was filled by `get_or_init`; a filled slot lives at least as long as `self`.
+        unsafe { slot.as_ref() }.filter(|slot| slot.generation == generation)
     }
 }
 
@@ -47,8 +64,10 @@ impl<T> Default for PerProcess<T> {
 
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take().filter(|slot| slot.pid == std::process::id()) {
-            drop(ManuallyDrop::into_inner(slot.value));
+        let newest = *self.newest.get_mut();
+        if self.own(newest, fork::generation()).is_some() {
+            // SAFETY: `get_or_init` took it out of a box, and nobody else can reach it any more.
+            drop(unsafe { Box::from_raw(newest) });
         }
     }
 }
@@ -71,8 +90,31 @@ pub fn start(name: &str, threads: usize) -> std::io::Result<Runtime> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    /// Forks and does `work` in the child; whether the child came to its end.
+    pub(crate) fn ends_in_a_child(work: impl FnOnce()) -> bool {
+        // SAFETY: the child ends by `_exit`, or by a signal when `work` panics or never returns.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            work();
+            // SAFETY: it does not return.
+            unsafe { libc::_exit(0) };
+        }
+        let (mut status, deadline) = (-1, Instant::now() + Duration::from_secs(20));
+        // SAFETY: `status` is writable, and the child is ours.
+        while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } == 0 {
+            if Instant::now() > deadline {
+                // SAFETY: the child is ours and was not waited for yet.
+                unsafe { libc::kill(child, libc::SIGKILL) };
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        status == 0
+    }
 
     #[test]
     fn a_value_is_made_once_per_process() {
@@ -82,18 +124,54 @@ mod tests {
     }
 
     #[test]
-    fn the_value_of_another_process_is_passed_over_and_never_dropped() {
-        let parents = PerProcess::new();
-        let stale = Slot { pid: 0, value: ManuallyDrop::new(Bomb), next: Box::default() };
-        assert!(parents.slot.set(stale).is_ok());
-        drop(parents);
+    fn threads_that_come_at_the_same_time_get_the_same_value() {
+        let (holder, start) = (PerProcess::new(), std::sync::Barrier::new(8));
+        let get = |own| {
+            start.wait();
+            *holder.get_or_init(|| {
+                std::thread::yield_now();
+                own
+            })
+        };
+        let got: Vec<i32> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|own| scope.spawn(move || get(own))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(got.iter().all(|value| *value == got[0]), "{got:?}");
     }
 
-    struct Bomb;
+    #[test]
+    fn a_child_makes_its_own_though_a_thread_of_its_parent_was_making_one() {
+        let (holder, (tell, told), (go_on, wait)) = (PerProcess::new(), channel(), channel::<()>());
+        std::thread::scope(|scope| {
+            let slow = move || {
+                tell.send(()).unwrap();
+                wait.recv().unwrap();
+                1
+            };
+            let (holder, parents) = (&holder, scope.spawn(|| *holder.get_or_init(slow)));
+            told.recv().unwrap();
+            assert!(ends_in_a_child(|| assert_eq!(*holder.get_or_init(|| 2), 2)));
+            go_on.send(()).unwrap();
+            assert_eq!(parents.join().unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn the_value_of_another_process_is_passed_over_and_never_dropped() {
+        let parents = Box::into_raw(Box::new(Slot { generation: u64::MAX, value: Bomb(true) }));
+        let holder = PerProcess { newest: AtomicPtr::new(parents), owns: PhantomData };
+        assert!(!holder.get_or_init(|| Bomb(false)).0);
+        drop(holder);
+        // SAFETY: it came from a box above, and the holder has left it alone.
+        std::mem::forget(unsafe { Box::from_raw(parents) }.value);
+    }
+
+    struct Bomb(bool);
 
     impl Drop for Bomb {
         fn drop(&mut self) {
-            panic!("dropped in the wrong process");
+            assert!(!self.0, "dropped in the wrong process");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! New requests made of slices of a received one: by halves, by size, by trace; spans are copied, never decoded.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::Batch;
 use super::index::{Extent, Index, Run, SpanEntry};
@@ -97,12 +98,20 @@ struct IdHasher(u64);
 
 impl Default for IdHasher {
     fn default() -> Self {
-        Self(*HASH_KEY)
+        Self(hash_key())
     }
 }
 
-static HASH_KEY: std::sync::LazyLock<u64> =
-    std::sync::LazyLock::new(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8));
+/// Returns the key, drawn at first use; not behind a lock, which a fork in that moment would leave taken in the child.
+fn hash_key() -> u64 {
+    static KEY: AtomicU64 = AtomicU64::new(0);
+    let draw = || RandomState::new().hash_one(0_u8).max(1);
+    let place = |fresh| KEY.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
+    match KEY.load(Ordering::Relaxed) {
+        0 => place(draw()).map_or_else(|first| first, |_| KEY.load(Ordering::Relaxed)),
+        key => key,
+    }
+}
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {

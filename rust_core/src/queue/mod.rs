@@ -8,10 +8,9 @@ use crate::fork;
 use crate::otlp::batch::Batch;
 use crate::scope::Scope;
 use chunk::Chunk;
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use wakeup::Wakeup;
 
@@ -120,9 +119,11 @@ impl Queue {
         while !inner.closed && inner.counts.queued_spans >= self.settings.max_spans {
             inner.finish_current();
             inner.wakeup.wake();
-            if self.room.wait_until(&mut inner, deadline).timed_out() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return false;
             }
+            inner = self.room.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Instant::now() < deadline
     }
@@ -168,7 +169,7 @@ impl Queue {
     /// Locks the state; in a forked child the parent's spans are left to the parent first.
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        let mut inner = self.inner.lock();
+        let mut inner = registry::lock(&self.inner);
         if inner.generation != fork::generation() {
             inner.leave_to_parent();
         }

@@ -17,13 +17,10 @@ const PEER_GONE: Duration = Duration::from_secs(20);
 pub(super) struct Connection {
     pub(super) client: Client,
     used: Arc<AtomicBool>,
-    pid: u32,
 }
 
 impl Connection {
     pub(super) fn new(endpoint: &Endpoint, tls: &Tls) -> Result<Self, SettingError> {
-        // an application's own choice of provider stays; ours is the default where there is none
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder =
             Client::builder().redirect(redirect::Policy::none()).referer(false).tcp_user_timeout(PEER_GONE);
         if endpoint.protocol == Protocol::Grpc {
@@ -36,12 +33,7 @@ impl Connection {
             Transport::Unix(path) => builder.tls_certs_only([]).no_proxy().unix_socket(path.as_path()),
         };
         let client = builder.build().map_err(|error| SettingError(describe(error)))?;
-        Ok(Self { client, used: Arc::default(), pid: std::process::id() })
-    }
-
-    /// Whether it was made in this process, not in the parent of a fork.
-    pub(super) fn is_own(&self) -> bool {
-        self.pid == std::process::id()
+        Ok(Self { client, used: Arc::default() })
     }
 
     pub(super) fn was_used(&self) -> bool {
@@ -53,11 +45,11 @@ impl Connection {
     }
 }
 
-/// Drops a connection, or leaks it when it is the parent's: its locks and threads did not come along through the fork.
-pub(super) fn discard(connection: Option<Connection>) {
-    if let Some(stale) = connection.filter(|connection| !connection.is_own()) {
-        std::mem::forget(stale);
-    }
+/// Names the cryptography for `https://`: an application's own choice stays, ours is the default where there is none.
+///
+/// Not left to the first connection: a fork in the middle of it would leave the child waiting for the parent's thread.
+pub(super) fn name_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Says an error with its causes, without repeating what a cause already says, and without the URL and its secrets.

@@ -4,13 +4,13 @@ mod connect;
 mod endpoint;
 mod reply;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT,
 };
-use parking_lot::Mutex;
 use pyspan_core::otlp::compress::{Algorithm, compress};
 
 use self::connect::Connection;
@@ -18,6 +18,7 @@ pub use self::endpoint::Protocol;
 use self::endpoint::{Endpoint, Transport};
 pub use self::reply::{Kind, Reply};
 use crate::grpc;
+use crate::runtime::PerProcess;
 
 /// What a client needs to know; `endpoint` is a whole URL, with the path for HTTP.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ pub struct OtlpClient {
     headers: HeaderMap,
     compression: Algorithm,
     tls: Tls,
-    connection: Mutex<Option<Connection>>,
+    connection: PerProcess<Mutex<Option<Connection>>>,
 }
 
 impl OtlpClient {
@@ -75,12 +76,13 @@ impl OtlpClient {
     pub fn new(settings: Settings) -> Result<Self, SettingError> {
         let endpoint = Endpoint::parse(&settings.endpoint, settings.protocol)?;
         let headers = request_headers(&endpoint, settings.compression, &settings.headers)?;
+        connect::name_crypto();
         let client = Self {
             endpoint,
             headers,
             compression: settings.compression,
             tls: settings.tls,
-            connection: Mutex::new(None),
+            connection: PerProcess::new(),
         };
         if client.endpoint.transport == Transport::Tls {
             client.connect()?;
@@ -101,7 +103,7 @@ impl OtlpClient {
 
     /// Closes idle connections; calls under way finish, later ones connect anew.
     pub fn close(&self) {
-        connect::discard(self.connection.lock().take());
+        self.slot().take();
     }
 
     /// Returns the parsed endpoint's URL, for messages.
@@ -151,25 +153,24 @@ impl OtlpClient {
     }
 
     fn connect(&self) -> Result<Connection, SettingError> {
-        let mut slot = self.connection.lock();
-        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_own()) {
+        let mut slot = self.slot();
+        if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
         let fresh = Connection::new(&self.endpoint, &self.tls)?;
-        connect::discard(slot.replace(fresh.clone()));
+        *slot = Some(fresh.clone());
         Ok(fresh)
+    }
+
+    /// This process's connection; a thread of a parent may have held the lock of its own when it forked.
+    fn slot(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// After a timeout the connection may be a black hole that HTTP/2 would use again: the next call gets a new one.
     fn give_up(&self, timeout: Duration) -> Reply {
         self.close();
         Reply::timeout(format!("no reply from {} within {timeout:?}", self.url()))
-    }
-}
-
-impl Drop for OtlpClient {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
@@ -211,4 +212,27 @@ fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Se
         .map_err(|_| SettingError(format!("the value of header {name:?} has characters that HTTP does not allow")))?;
     value.set_sensitive(key == AUTHORIZATION || key == COOKIE || name.to_ascii_lowercase().contains("key"));
     Ok((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::tests::ends_in_a_child;
+
+    #[test]
+    fn a_child_connects_though_a_thread_held_the_connection_when_it_was_forked() {
+        let settings = Settings {
+            endpoint: "http://127.0.0.1:1/v1/traces".into(),
+            protocol: Protocol::Http,
+            headers: Vec::new(),
+            compression: Algorithm::None,
+            tls: Tls::default(),
+        };
+        let client = OtlpClient::new(settings).unwrap();
+        let _held = client.slot();
+        assert!(ends_in_a_child(|| {
+            client.connect().unwrap();
+            client.close();
+        }));
+    }
 }
