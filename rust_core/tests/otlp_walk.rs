@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use pyspan_core::otlp::index::{Extent, Index, Run};
 use pyspan_core::otlp::slice::{self, Limits};
-use pyspan_core::otlp::walk::walk;
+use pyspan_core::otlp::walk::{count, walk};
 use samples::{any, field, fixed64, number};
 
 mod samples;
@@ -161,6 +161,7 @@ proptest! {
             body[at] = byte;
             body.truncate(cut.index(body.len()) + body.len() / 2);
         }
+        prop_assert_eq!(count(&body), walk(&body).map(|index| index.spans.len()));
         if let Ok(index) = walk(&body) {
             let pieces = slice::pieces(&body, &index, Limits { spans: 2, bytes: 100 });
             prop_assert_eq!(pieces.iter().map(|piece| piece.spans).sum::<usize>(), index.spans.len());

@@ -9,6 +9,8 @@ import secrets
 import socket
 import urllib.error
 import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import cramjam
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tests.support.agent_process import AgentProcess
     from tests.support.otlp_sink import OtlpSink
 
+MEMORY_FOR_BODIES = 256 << 20
 GOOD, GOOD_KEYS = make_request(3)
 SPAN_ID = bytes.fromhex(GOOD_KEYS[0][1])
 TRACE_ID = bytes.fromhex(GOOD_KEYS[0][0])
@@ -111,6 +114,23 @@ def test_a_bomb_is_refused_without_its_memory(encoding: str, agent: AgentProcess
     assert status in {400, 413}
     assert agent.rss_bytes() - before < 64 << 20
     assert ledger(agent)["accepted"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_parallel_bodies_that_unpack_to_their_limit_keep_to_the_memory_for_bodies(
+    encoding: str, agent: AgentProcess
+) -> None:
+    zeros = bytes(15_900_000)
+    bomb = gzip.compress(zeros) if encoding == "gzip" else bytes(cramjam.zstd.compress(zeros))
+    headers = {"content-type": "application/x-protobuf", "content-encoding": encoding}
+    with ThreadPoolExecutor(128) as pool:
+        statuses = Counter(status for status, _ in pool.map(lambda _: post(agent, bomb, headers), range(512)))
+    assert statuses.keys() <= {400, 503}
+    assert statuses[400] > 0
+    assert agent.peak_rss_bytes() < 4 * MEMORY_FOR_BODIES
+    assert agent.post(GOOD) == 200
+    post_grpc(agent.grpc_port, make_request(4)[0])
+    assert ledger(agent)["accepted"] == 7
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,11 @@ class AgentProcess:
         pages = Path(f"/proc/{self._running().pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def peak_rss_bytes(self) -> int:
+        """Most resident memory that the process ever had."""
+        lines = Path(f"/proc/{self._running().pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self.process is not None, "start the agent first"
         return self.process

@@ -148,6 +148,38 @@ fn the_memory_for_bodies_is_bounded_over_all_connections() {
 }
 
 #[test]
+fn what_bodies_unpack_to_counts_until_it_is_stored() {
+    for algorithm in [Algorithm::Gzip, Algorithm::Zstd] {
+        let rig = rig_with(Limits { buffered_bytes: 300 << 10, body_bytes: 1 << 20, ..Limits::default() });
+        let packed = compress(algorithm, &[&b"hold"[..], &[7; 256 << 10]].concat());
+        assert!(packed.len() < 10 << 10, "{algorithm}: {}", packed.len());
+        let request = post(&format!("{PROTOBUF}content-encoding: {algorithm}\r\n"), &packed);
+        let mut first = connect(&rig.http);
+        first.write_all(&request).unwrap();
+        rig.intake.wait_for_held();
+        let second = send(&rig.http, &request);
+        assert_eq!((second.status, second.header("retry-after")), (503, Some("1")), "{algorithm}");
+        let json = format!("content-type: application/json\r\ncontent-encoding: {algorithm}\r\n");
+        assert_eq!(send(&rig.http, &post(&json, &compress(algorithm, &[b' '; 20 << 10]))).status, 503);
+        assert_eq!(send(&rig.http, &post(PROTOBUF, b"good")).status, 200, "small ones have room beside it");
+        rig.intake.release.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(read_answer(&mut first).status, 200, "{algorithm}");
+        assert_eq!(send(&rig.http, &request).status, 200, "{algorithm}");
+        assert_eq!(rig.count("otlp_http", "refused.full"), 2, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_body_within_its_limit_gets_through_alone_though_it_takes_more_than_the_memory_for_bodies() {
+    let rig = rig_with(Limits { buffered_bytes: 10 << 10, body_bytes: 1 << 20, ..Limits::default() });
+    let whole = vec![7; 1 << 20];
+    assert_eq!(send(&rig.http, &post(PROTOBUF, &whole)).status, 200);
+    let packed = compress(Algorithm::Gzip, &whole);
+    assert_eq!(send(&rig.http, &post(&format!("{PROTOBUF}content-encoding: gzip\r\n"), &packed)).status, 200);
+    assert_eq!(send(&rig.http, &post("content-type: application/json\r\n", &whole)).status, 200);
+}
+
+#[test]
 fn connections_over_the_limit_are_turned_away_in_their_own_protocol() {
     let rig = rig_with(Limits { connections: 2, ..Limits::default() });
     let mut held: Vec<_> = (0..2).map(|_| connect(&rig.http)).collect();

@@ -2,7 +2,7 @@
 
 use super::malformed::Malformed;
 use super::slice::{self, Limits};
-use super::walk::walk;
+use super::walk::{count, walk};
 
 /// An encoded `ExportTraceServiceRequest` and how many spans it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Batch {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn parse(data: Vec<u8>) -> Result<Self, Malformed> {
-        let spans = walk(&data)?.spans.len();
+        let spans = count(&data)?;
         Ok(Self { data, spans })
     }
 

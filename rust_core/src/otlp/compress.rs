@@ -1,11 +1,11 @@
 //! gzip and zstd for request bodies: fast levels out, and in only up to a limit.
 
 use std::fmt;
-use std::io::Read;
 
 use libdeflater::{CompressionLvl, Compressor};
+use zstd::zstd_safe::get_frame_content_size;
 
-use super::inflate::{Inflater, Member};
+use super::inflate::{Inflater, Member, unzstd};
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum DecompressError {
     Damaged(Algorithm),
     /// It unpacks to more than this many bytes.
     TooLarge(usize),
+    /// There is no memory for what it unpacks to.
+    NoMemory,
 }
 
 impl fmt::Display for DecompressError {
@@ -45,6 +47,7 @@ impl fmt::Display for DecompressError {
         match self {
             Self::Damaged(algorithm) => write!(out, "{algorithm} body is damaged or cut off"),
             Self::TooLarge(limit) => write!(out, "body unpacks to more than {limit} bytes"),
+            Self::NoMemory => out.write_str("no memory for what the body unpacks to"),
         }
     }
 }
@@ -87,65 +90,101 @@ fn gzip(data: &[u8]) -> Vec<u8> {
 /// # Errors
 /// When it is damaged or cut off, or unpacks to more than `limit` bytes, of which no more are unpacked then.
 pub fn decompress(algorithm: Algorithm, data: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    decompress_within(algorithm, data, limit, &mut |_| true)
+}
+
+/// Does the same, and takes no memory for the output that `grant` has not allowed: so many bytes more at each call.
+///
+/// # Errors
+/// As `decompress`, and when `grant` refuses.
+pub fn decompress_within(
+    algorithm: Algorithm,
+    data: &[u8],
+    limit: usize,
+    grant: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<u8>, DecompressError> {
+    let mut out = Output { bytes: Vec::new(), limit, grant };
     match algorithm {
-        Algorithm::None if data.len() > limit => Err(DecompressError::TooLarge(limit)),
-        Algorithm::None => Ok(data.to_vec()),
-        _ if data.is_empty() => Err(DecompressError::Damaged(algorithm)),
-        Algorithm::Gzip => gunzip(data, limit),
-        Algorithm::Zstd => unzstd(data, limit),
-    }
-}
-
-fn gunzip(mut data: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
-    let inflater = Inflater::new();
-    let mut out = Vec::new();
-    while !data.is_empty() {
-        let taken = gunzip_member(&inflater, data, &mut out, limit)?;
-        data = &data[taken..];
-    }
-    Ok(out)
-}
-
-/// Appends what the first member of `data` unpacks to; returns the member's length.
-fn gunzip_member(inflater: &Inflater, data: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<usize, DecompressError> {
-    let start = out.len();
-    let mut room = expected_len(data).min(limit - start);
-    loop {
-        out.resize(start + room, 0);
-        match inflater.gunzip(data, &mut out[start..]) {
-            Member::Done { taken, written } => {
-                out.truncate(start + written);
-                return Ok(taken);
-            }
-            Member::NoRoom if room == limit - start => return Err(DecompressError::TooLarge(limit)),
-            Member::NoRoom => room = (room * 2).min(limit - start),
-            Member::Damaged => return Err(DecompressError::Damaged(Algorithm::Gzip)),
+        Algorithm::None => {
+            out.room(data.len())?.copy_from_slice(data);
         }
+        _ if data.is_empty() => return Err(DecompressError::Damaged(algorithm)),
+        Algorithm::Gzip => {
+            let (inflater, mut rest) = (Inflater::new(), data);
+            while !rest.is_empty() {
+                let taken = out.unpack(algorithm, gzip_len(rest), |room| inflater.gunzip(rest, room))?;
+                rest = &rest[taken..];
+            }
+        }
+        Algorithm::Zstd => {
+            out.unpack(algorithm, zstd_len(data), |room| unzstd(data, room))?;
+        }
+    }
+    Ok(out.bytes)
+}
+
+/// What has been unpacked, and the memory that may be taken for it.
+struct Output<'a> {
+    bytes: Vec<u8>,
+    limit: usize,
+    grant: &'a mut dyn FnMut(usize) -> bool,
+}
+
+impl Output<'_> {
+    /// Appends what `attempt` unpacks, in ever more room from `expected` bytes on; returns how much input it took.
+    fn unpack(
+        &mut self,
+        algorithm: Algorithm,
+        expected: usize,
+        attempt: impl Fn(&mut [u8]) -> Member,
+    ) -> Result<usize, DecompressError> {
+        let start = self.bytes.len();
+        let most = self.limit - start;
+        let mut room = expected.min(most);
+        loop {
+            match attempt(self.room(room)?) {
+                Member::Done { taken, written } => {
+                    self.bytes.truncate(start + written);
+                    return Ok(taken);
+                }
+                Member::NoRoom if room == most => return Err(DecompressError::TooLarge(self.limit)),
+                Member::NoRoom => room = (room * 2).min(most),
+                Member::Damaged => return Err(DecompressError::Damaged(algorithm)),
+            }
+            self.bytes.truncate(start);
+        }
+    }
+
+    /// Appends `len` zeros to be written over.
+    fn room(&mut self, len: usize) -> Result<&mut [u8], DecompressError> {
+        let start = self.bytes.len();
+        let more = (start + len).saturating_sub(self.bytes.capacity());
+        if start + len > self.limit {
+            return Err(DecompressError::TooLarge(self.limit));
+        }
+        if more > 0 && !(self.grant)(more) {
+            return Err(DecompressError::NoMemory);
+        }
+        self.bytes.reserve_exact(len);
+        self.bytes.resize(start + len, 0);
+        Ok(&mut self.bytes[start..])
     }
 }
 
 /// Guesses the unpacked size by the length at the end of `data`, at most what deflate can make of it.
-fn expected_len(data: &[u8]) -> usize {
+fn gzip_len(data: &[u8]) -> usize {
     const BEST_RATIO: usize = 1032;
     let said = data.last_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
     said.clamp(data.len(), data.len().saturating_mul(BEST_RATIO))
 }
 
-fn unzstd(data: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
-    let damaged = |_: std::io::Error| DecompressError::Damaged(Algorithm::Zstd);
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(data).map_err(damaged)?;
-    decoder.window_log_max(window_log(limit)).map_err(damaged)?;
-    let mut out = Vec::new();
-    let read = decoder.take(limit as u64 + 1).read_to_end(&mut out);
-    if out.len() > limit {
-        return Err(DecompressError::TooLarge(limit));
-    }
-    read.map(|_| out).map_err(damaged)
-}
-
-/// Returns the largest window to give memory to: what `limit` needs, and the 8 MiB that every encoder may ask for.
-fn window_log(limit: usize) -> u32 {
-    limit.max(1).next_power_of_two().ilog2().clamp(23, 27)
+/// Guesses the unpacked size by what the first frame says, at most 128 KiB for every block of at least four bytes.
+fn zstd_len(data: &[u8]) -> usize {
+    const BEST_RATIO: usize = (128 << 10) / 4;
+    const USUAL_RATIO: usize = 8;
+    let said = get_frame_content_size(data).ok().flatten().and_then(|said| usize::try_from(said).ok());
+    let guess = said.unwrap_or(data.len().saturating_mul(USUAL_RATIO));
+    guess.clamp(data.len(), data.len().saturating_mul(BEST_RATIO))
 }
 
 #[cfg(test)]
@@ -216,6 +255,32 @@ mod tests {
         let end = body.len();
         body[end - 4..].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(decompress(Algorithm::Gzip, &body, 1 << 30).is_err());
+    }
+
+    #[test]
+    fn memory_is_asked_for_before_it_is_taken() {
+        for algorithm in BOTH {
+            let packed = compress(algorithm, &[7; 100_000]);
+            let mut asked = 0;
+            let out = decompress_within(algorithm, &packed, 1 << 20, &mut |bytes| {
+                asked += bytes;
+                true
+            });
+            assert_eq!(out.map(|out| out.len()), Ok(100_000), "{algorithm}");
+            assert!((100_000..200_000).contains(&asked), "{algorithm}: {asked}");
+            let refused = decompress_within(algorithm, &packed, 1 << 20, &mut |bytes| bytes < 100_000);
+            assert_eq!(refused, Err(DecompressError::NoMemory), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_zstd_frame_that_does_not_say_its_size_is_unpacked() {
+        let data = vec![7; 1_000_000];
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+        std::io::Write::write_all(&mut encoder, &data).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(decompress(Algorithm::Zstd, &packed, 1_000_000), Ok(data));
+        assert_eq!(decompress(Algorithm::Zstd, &packed, 999_999), Err(DecompressError::TooLarge(999_999)));
     }
 
     proptest! {

@@ -1,17 +1,19 @@
-//! gzip members one at a time: the one call of libdeflate that its Rust wrapper lacks.
+//! One attempt at unpacking: a gzip member, or zstd frames.
 //!
+//! For gzip, the one call of libdeflate that its Rust wrapper lacks.
 //! The wrapper does not tell how much of the input a member took, without which a second member cannot be found; the
 //! safe inflaters are half as fast.
 
 use libdeflate_sys as sys;
+use zstd::zstd_safe::{self, zstd_sys::ZSTD_ErrorCode};
 
-/// What became of a member.
+/// What became of a member, or of frames.
 pub(super) enum Member {
     /// It took this much of the input and wrote this much.
     Done { taken: usize, written: usize },
     /// It does not fit into the output.
     NoRoom,
-    /// It is not gzip, or cut off.
+    /// It is no such data, or cut off.
     Damaged,
 }
 
@@ -53,5 +55,15 @@ impl Drop for Inflater {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` and freed here alone.
         unsafe { sys::libdeflate_free_decompressor(self.0.as_ptr()) }
+    }
+}
+
+/// Unpacks all frames of `data` to `out`; in one go, so that no window is needed beside it.
+pub(super) fn unzstd(data: &[u8], out: &mut [u8]) -> Member {
+    const NO_ROOM: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
+    match zstd_safe::decompress(out, data) {
+        Ok(written) => Member::Done { taken: data.len(), written },
+        Err(NO_ROOM) => Member::NoRoom,
+        Err(_) => Member::Damaged,
     }
 }

@@ -15,23 +15,38 @@ use super::wire::{LEN, VARINT};
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn walk(body: &[u8]) -> Result<Index, Malformed> {
-    if u32::try_from(body.len()).is_err() {
-        return Err(Malformed { at: 0, reason: Reason::TooLarge });
-    }
     // Spans of 300 bytes are usual: guessing saves the copies of a growing vector.
     let index = Index { spans: Vec::with_capacity(body.len() / 256), ..Index::default() };
-    let mut walker = Walker { index, pending: Vec::new() };
-    walker.request(Cursor::new(body))?;
-    Ok(walker.index)
+    Ok(Walker::<true>::over(body, index)?.index)
 }
 
-struct Walker {
+/// Validates `body` as [`walk`] does and returns the number of its spans; takes no memory for an index, which may be many
+/// times as large as a body that somebody made up.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn count(body: &[u8]) -> Result<usize, Malformed> {
+    Ok(Walker::<false>::over(body, Index::default())?.spans)
+}
+
+/// Goes over a request; keeps an index if `INDEXED`.
+struct Walker<const INDEXED: bool> {
+    spans: usize,
     index: Index,
     /// Pieces of the messages we are in; each message moves its own to the index at its end, innermost first.
     pending: Vec<Extent>,
 }
 
-impl Walker {
+impl<const INDEXED: bool> Walker<INDEXED> {
+    fn over(body: &[u8], index: Index) -> Result<Self, Malformed> {
+        if u32::try_from(body.len()).is_err() {
+            return Err(Malformed { at: 0, reason: Reason::TooLarge });
+        }
+        let mut walker = Self { spans: 0, index, pending: Vec::new() };
+        walker.request(Cursor::new(body))?;
+        Ok(walker)
+    }
+
     fn request(&mut self, mut rest: Cursor<'_>) -> Result<(), Malformed> {
         while !rest.is_empty() {
             let at = rest.offset();
@@ -68,7 +83,9 @@ impl Walker {
             self.piece(mark, at, rest.offset());
         }
         entry.pieces = self.settle(mark);
-        self.index.resources.push(entry);
+        if INDEXED {
+            self.index.resources.push(entry);
+        }
         Ok(())
     }
 
@@ -94,19 +111,28 @@ impl Walker {
         }
         entry.pieces = self.settle(mark);
         entry.spans = first..length(&self.index.spans);
-        self.index.scopes.push(entry);
+        if INDEXED {
+            self.index.scopes.push(entry);
+        }
         Ok(())
     }
 
     fn span(&mut self, rest: Cursor<'_>, field: Extent) -> Result<(), Malformed> {
         let body = extent(rest.offset(), field.end as usize);
         let scope = length(&self.index.scopes);
-        self.index.spans.push(read_span(rest, SpanEntry { scope, field, body, ..SpanEntry::default() })?);
+        let entry = read_span(rest, SpanEntry { scope, field, body, ..SpanEntry::default() })?;
+        self.spans += 1;
+        if INDEXED {
+            self.index.spans.push(entry);
+        }
         Ok(())
     }
 
     /// Notes the field from `at` to `end` as part of the message whose pieces begin at `mark`.
     fn piece(&mut self, mark: usize, at: usize, end: usize) {
+        if !INDEXED {
+            return;
+        }
         let extent = extent(at, end);
         match self.pending[mark..].last_mut() {
             Some(last) if last.end == extent.start => last.end = extent.end,

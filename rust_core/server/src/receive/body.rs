@@ -14,17 +14,18 @@ use super::refusal::Refusal;
 /// How often the limit is read and thrown away, so that a client which is told 413 can finish sending and read it.
 const DRAIN_FACTOR: usize = 4;
 /// The pause for clients that find the memory for bodies taken.
-const FULL_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-/// The memory that all bodies being read may take together.
+/// The memory that all bodies may take together: as they arrive, and unpacked until they are stored.
 #[derive(Debug)]
 pub(super) struct Budget {
-    left: AtomicUsize,
+    bytes: usize,
+    taken: AtomicUsize,
 }
 
 impl Budget {
     pub(super) const fn new(bytes: usize) -> Self {
-        Self { left: AtomicUsize::new(bytes) }
+        Self { bytes, taken: AtomicUsize::new(0) }
     }
 }
 
@@ -35,9 +36,13 @@ pub(super) struct Share<'a> {
 }
 
 impl Share<'_> {
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let take = |left: usize| left.checked_sub(bytes);
-        let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+    /// Takes more. The only request there is gets what it asks for, so that no body within its limits is refused for ever.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let take = |taken: usize| {
+            let alone = taken == self.bytes;
+            (alone || taken + bytes <= self.budget.bytes).then_some(taken + bytes)
+        };
+        let taken = self.budget.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         taken.map_err(|_| Refusal::Full(FULL_PAUSE))?;
         self.bytes += bytes;
         Ok(())
@@ -46,7 +51,7 @@ impl Share<'_> {
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
+        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -93,6 +98,7 @@ async fn collect(
 ) -> Result<Option<Bytes>, Refusal> {
     let first = next(body).await?.unwrap_or_default();
     if announced == Some(first.len()) {
+        share.grow(first.len())?;
         return Ok(Some(first));
     }
     let mut whole = BytesMut::with_capacity(announced.unwrap_or(first.len()));

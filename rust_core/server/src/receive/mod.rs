@@ -58,7 +58,7 @@ pub struct Settings {
 pub struct Limits {
     /// Largest body, as sent and decompressed.
     pub body_bytes: usize,
-    /// For all bodies being read at a time.
+    /// For all bodies at a time, from their first byte until they are stored, unpacked ones included.
     pub buffered_bytes: usize,
     /// From the end of the headers to the end of the body.
     pub body_time: Duration,

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use pyspan_core::otlp::compress::Algorithm;
 
 use super::answer::{self, Answer};
-use super::body::{self, Budget};
+use super::body::{self, Budget, Share};
 use super::encoding;
 use super::intake::{Format, Intake};
 use super::refusal::Refusal;
@@ -19,6 +19,9 @@ use crate::grpc;
 
 /// Path of OTLP/HTTP for traces.
 pub const HTTP_PATH: &str = "/v1/traces";
+
+/// JSON is never smaller than the protobuf it stands for, which is written to a buffer that doubles.
+const JSON_FACTOR: usize = 2;
 
 /// What the connections of one receiver share.
 pub(super) struct Service {
@@ -57,8 +60,8 @@ impl Service {
     async fn take(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
         let content = route(request)?;
         let prefix = if content.framed { grpc::PREFIX } else { 0 };
-        let (body, _share) = body::read(request.body_mut(), &self.limits, prefix, &self.budget).await?;
-        let work = || self.store(body, content);
+        let (body, mut share) = body::read(request.body_mut(), &self.limits, prefix, &self.budget).await?;
+        let work = || self.store(body, content, &mut share);
         let long = self.intake.may_block() || content.encoding != Algorithm::None;
         let stored = if long { tokio::task::block_in_place(work) } else { work() };
         let (spans, bytes) = stored?;
@@ -67,9 +70,12 @@ impl Service {
     }
 
     /// Decompresses, checks and stores; a panic on the way is this request's alone.
-    fn store(&self, body: Bytes, content: Content) -> Result<(u64, usize), Refusal> {
+    fn store(&self, body: Bytes, content: Content, share: &mut Share<'_>) -> Result<(u64, usize), Refusal> {
         let work = || {
-            let payload = content.open(body, self.limits.body_bytes)?;
+            let payload = content.open(body, self.limits.body_bytes, share)?;
+            if content.format == Format::Json {
+                share.grow(payload.len().saturating_mul(JSON_FACTOR))?;
+            }
             Ok((self.intake.accept(&payload, content.format)?, payload.len()))
         };
         catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Refusal::Panic))
@@ -77,15 +83,15 @@ impl Service {
 }
 
 impl Content {
-    fn open(self, body: Bytes, limit: usize) -> Result<Bytes, Refusal> {
+    fn open(self, body: Bytes, limit: usize, share: &mut Share<'_>) -> Result<Bytes, Refusal> {
         if !self.framed {
-            return encoding::decode(self.encoding, body, limit);
+            return encoding::decode(self.encoding, body, limit, share);
         }
         let message = grpc::unframe(body).map_err(|error| Refusal::Malformed(error.to_string()))?;
         match (message.compressed, self.encoding) {
             (false, _) => Ok(message.payload),
             (true, Algorithm::None) => Err(Refusal::Malformed("compressed flag without grpc-encoding".into())),
-            (true, encoding) => encoding::decode(encoding, message.payload, limit),
+            (true, encoding) => encoding::decode(encoding, message.payload, limit, share),
         }
     }
 }

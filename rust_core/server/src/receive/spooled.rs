@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyspan_core::otlp::json;
-use pyspan_core::otlp::walk::walk;
+use pyspan_core::otlp::walk;
 use pyspan_core::spool::{Spool, SpoolError};
 
 use super::intake::{Format, Intake};
@@ -27,8 +27,8 @@ impl SpoolIntake {
     }
 
     fn protobuf(&self, payload: &[u8]) -> Result<u64, Refusal> {
-        let index = walk(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        self.append(payload, index.spans.len())
+        let spans = walk::count(payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        self.append(payload, spans)
     }
 
     fn json(&self, payload: &[u8]) -> Result<u64, Refusal> {

@@ -6,14 +6,17 @@ pub mod fake;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use pyspan_server::receive::{Format, Intake, Limits, Receivers, Refusal, Settings};
 
-/// Takes every payload but those that ask for something else.
+/// Takes every payload but those that ask for something else; those that begin with "hold" wait for `release`.
 #[derive(Default)]
 pub struct Scripted {
+    pub held: AtomicUsize,
+    pub release: AtomicBool,
     pub taken: Mutex<Vec<(Vec<u8>, Format)>>,
 }
 
@@ -25,10 +28,29 @@ impl Intake for Scripted {
             b"disk" => return Err(Refusal::Disk("no space left on device".into())),
             b"panic" => panic!("asked for"),
             b"slow" => std::thread::sleep(Duration::from_millis(500)),
+            [b'h', b'o', b'l', b'd', ..] => self.hold(),
             _ => {}
         }
         self.taken.lock().push((payload.to_vec(), format));
         Ok(3)
+    }
+}
+
+impl Scripted {
+    fn hold(&self) {
+        self.held.fetch_add(1, Ordering::SeqCst);
+        while !self.release.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until a payload is being held.
+    pub fn wait_for_held(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.held.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < deadline, "no payload came");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
