@@ -36,7 +36,8 @@ impl<T> PerProcess<T> {
         fork::install();
         let generation = fork::generation();
         let seen = self.newest.load(Ordering::Acquire);
-        if let Some(slot) = self.own(seen, generation) {
+        // SAFETY: it is null or was filled below; a filled slot lives at least as long as `self`.
+        if let Some(slot) = unsafe { own(seen, generation) } {
             return &slot.value;
         }
         let fresh = Box::into_raw(Box::new(Slot { generation, value: make() }));
@@ -46,14 +47,18 @@ impl<T> PerProcess<T> {
             // SAFETY: `fresh` came from a box above and was shown to nobody.
             drop(unsafe { Box::from_raw(fresh) });
         }
-        self.own(first, generation).map(|slot| &slot.value).expect("only threads of this process fill the slot")
+        // SAFETY: it is ours, or a thread of this process has filled it meanwhile; it lives at least as long as `self`.
+        unsafe { &(*first).value }
     }
+}
 
-    /// Returns the slot behind `slot` if it was filled in this process.
-    fn own(&self, slot: *mut Slot<T>, generation: u64) -> Option<&Slot<T>> {
-        // SAFETY: it is null or was filled by `get_or_init`; a filled slot lives at least as long as `self`.
-        unsafe { slot.as_ref() }.filter(|slot| slot.generation == generation)
-    }
+/// Returns the slot if it was filled in this process.
+///
+/// # Safety
+/// `slot` is null or lives for `'a`.
+unsafe fn own<'a, T>(slot: *mut Slot<T>, generation: u64) -> Option<&'a Slot<T>> {
+    // SAFETY: as the caller says.
+    unsafe { slot.as_ref() }.filter(|slot| slot.generation == generation)
 }
 
 impl<T> Default for PerProcess<T> {
@@ -65,7 +70,8 @@ impl<T> Default for PerProcess<T> {
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         let newest = *self.newest.get_mut();
-        if self.own(newest, fork::generation()).is_some() {
+        // SAFETY: it is null or was filled by `get_or_init`.
+        if unsafe { own(newest, fork::generation()) }.is_some() {
             // SAFETY: `get_or_init` took it out of a box, and nobody else can reach it any more.
             drop(unsafe { Box::from_raw(newest) });
         }

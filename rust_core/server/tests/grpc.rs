@@ -93,7 +93,7 @@ async fn a_full_spool_is_unavailable_with_a_retry_delay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_without_room_to_unpack_is_unavailable_with_a_retry_delay() {
     let rig = rig_with(Limits { buffered_bytes: 300 << 10, ..Limits::default() });
-    let body = grpc::frame(true, &compress(Algorithm::Gzip, &[&b"hold"[..], &[7; 256 << 10]].concat()));
+    let body = grpc::frame(true, &compress(Algorithm::Gzip, &[&b"hold"[..], &vec![7; 256 << 10]].concat()));
     let headers = [GRPC, ("grpc-encoding", "gzip")];
     let second = async {
         tokio::task::block_in_place(|| rig.intake.wait_for_held());

@@ -151,7 +151,7 @@ fn the_memory_for_bodies_is_bounded_over_all_connections() {
 fn what_bodies_unpack_to_counts_until_it_is_stored() {
     for algorithm in [Algorithm::Gzip, Algorithm::Zstd] {
         let rig = rig_with(Limits { buffered_bytes: 300 << 10, body_bytes: 1 << 20, ..Limits::default() });
-        let packed = compress(algorithm, &[&b"hold"[..], &[7; 256 << 10]].concat());
+        let packed = compress(algorithm, &[&b"hold"[..], &vec![7; 256 << 10]].concat());
         assert!(packed.len() < 10 << 10, "{algorithm}: {}", packed.len());
         let request = post(&format!("{PROTOBUF}content-encoding: {algorithm}\r\n"), &packed);
         let mut first = connect(&rig.http);
@@ -160,7 +160,7 @@ fn what_bodies_unpack_to_counts_until_it_is_stored() {
         let second = send(&rig.http, &request);
         assert_eq!((second.status, second.header("retry-after")), (503, Some("1")), "{algorithm}");
         let json = format!("content-type: application/json\r\ncontent-encoding: {algorithm}\r\n");
-        assert_eq!(send(&rig.http, &post(&json, &compress(algorithm, &[b' '; 20 << 10]))).status, 503);
+        assert_eq!(send(&rig.http, &post(&json, &compress(algorithm, &vec![b' '; 20 << 10]))).status, 503);
         assert_eq!(send(&rig.http, &post(PROTOBUF, b"good")).status, 200, "small ones have room beside it");
         rig.intake.release.store(true, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(read_answer(&mut first).status, 200, "{algorithm}");

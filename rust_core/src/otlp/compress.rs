@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use libdeflater::{CompressionLvl, Compressor};
 use zstd::zstd_safe::get_frame_content_size;
 
-use super::inflate::{Inflater, Member, unzstd};
+use super::deflate::{Inflater, Member, gzip, unzstd};
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,14 +74,6 @@ pub fn compress(algorithm: Algorithm, data: &[u8]) -> Vec<u8> {
         Algorithm::Gzip => gzip(data),
         Algorithm::Zstd => zstd::bulk::compress(data, 1).expect("the output has the bound's room"),
     }
-}
-
-fn gzip(data: &[u8]) -> Vec<u8> {
-    let mut compressor = Compressor::new(CompressionLvl::new(1).expect("level 1 exists"));
-    let mut out = vec![0; compressor.gzip_compress_bound(data.len())];
-    let length = compressor.gzip_compress(data, &mut out).expect("the output has the bound's room");
-    out.truncate(length);
-    out
 }
 
 /// Returns what `data` unpacks to: all members of a gzip file, all frames of a zstd one.
@@ -260,7 +251,7 @@ mod tests {
     #[test]
     fn memory_is_asked_for_before_it_is_taken() {
         for algorithm in BOTH {
-            let packed = compress(algorithm, &[7; 100_000]);
+            let packed = compress(algorithm, &vec![7; 100_000]);
             let mut asked = 0;
             let out = decompress_within(algorithm, &packed, 1 << 20, &mut |bytes| {
                 asked += bytes;

@@ -7,6 +7,34 @@
 use libdeflate_sys as sys;
 use zstd::zstd_safe::{self, zstd_sys::ZSTD_ErrorCode};
 
+/// Returns `data` as one gzip member at level 1.
+///
+/// # Panics
+/// When there is no memory for the compressor.
+pub(super) fn gzip(data: &[u8]) -> Vec<u8> {
+    // SAFETY: allocates and returns, or returns null when there is no memory or no such level.
+    let compressor = unsafe { sys::libdeflate_alloc_compressor(1) };
+    assert!(!compressor.is_null(), "there is memory for a compressor");
+    // SAFETY: the compressor is the one above.
+    let mut out = Vec::<u8>::with_capacity(unsafe { sys::libdeflate_gzip_compress_bound(compressor, data.len()) });
+    // SAFETY: the pointers and lengths are those of `data` and of the room in `out`.
+    let length = unsafe {
+        sys::libdeflate_gzip_compress(
+            compressor,
+            data.as_ptr().cast(),
+            data.len(),
+            out.as_mut_ptr().cast(),
+            out.capacity(),
+        )
+    };
+    assert!(length > 0, "the output has the bound's room");
+    // SAFETY: so many bytes were written.
+    unsafe { out.set_len(length) };
+    // SAFETY: allocated above and freed here alone.
+    unsafe { sys::libdeflate_free_compressor(compressor) };
+    out
+}
+
 /// What became of a member, or of frames.
 pub(super) enum Member {
     /// It took this much of the input and wrote this much.
