@@ -110,6 +110,23 @@ fn a_record_larger_than_the_limits_comes_in_pieces_that_survive_a_restart() {
 }
 
 #[test]
+fn segments_that_all_have_read_are_kept_for_reuse_though_they_were_never_synced() {
+    let folder = folder();
+    let settings = Settings { fsync: Fsync::Interval(Duration::from_secs(3600)), ..SMALL };
+    let spool = Spool::open(folder.path(), settings).unwrap();
+    let reader = spool.reader("a").unwrap();
+    let mut at = 0;
+    while segments(folder.path()).len() < 6 {
+        append(&spool, at, 3).unwrap();
+        at += 3;
+    }
+    drain(&reader, ALL);
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let free = files.filter(|path| path.extension().is_some_and(|ext| ext == "free")).count();
+    assert_eq!((segments(folder.path()).len(), free), (1, 5));
+}
+
+#[test]
 fn a_record_larger_than_a_segment_gets_its_own() {
     let folder = folder();
     let spool = open(&folder);
