@@ -48,7 +48,7 @@ def test_a_tracer_says_which_argument_is_wrong(method: str) -> None:
 
 
 def test_arguments_are_taken_by_names_that_were_put_together_at_run_time(span: Any) -> None:
-    span.set_attribute(**{"".join(("ke", "y")): "k", "".join(("va", "lue")): 1})
+    span.set_attribute(**{"KEY".lower(): "k", "VALUE".lower(): 1})
     assert span.attributes == {"k": 1}
 
 
