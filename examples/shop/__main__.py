@@ -34,7 +34,7 @@ async def open_far_ends(fleet: Fleet, stack: AsyncExitStack, *, keep: bool) -> l
 
 
 def started(fleet: Fleet) -> set[tuple[str, str]]:
-    lines = itertools.chain.from_iterable(fleet.ledger(name).read_text().splitlines() for name in SERVICES)
+    lines = itertools.chain.from_iterable(fleet.started(name).read_text().splitlines() for name in SERVICES)
     return {(trace_id, span_id) for trace_id, span_id in map(str.split, lines)}
 
 
@@ -115,7 +115,7 @@ async def run_on(fleet: Fleet) -> bool:
 
 def count_started(fleet: Fleet) -> int:
     line_bytes = 32 + 1 + 16 + 1
-    return sum(fleet.ledger(name).stat().st_size // line_bytes for name in SERVICES)
+    return sum(fleet.started(name).stat().st_size // line_bytes for name in SERVICES)
 
 
 async def demo(fleet: Fleet, *, once: bool) -> bool:

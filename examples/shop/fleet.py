@@ -60,7 +60,7 @@ class Fleet:
         """What the agent writes where neither Kafka nor the Collector can be had."""
         return self.directory / "spans.jsonl"
 
-    def ledger(self, service: str) -> Path:
+    def started(self, service: str) -> Path:
         """Where a service writes down what it started."""
         return self.directory / f"{service}.started"
 
@@ -123,7 +123,7 @@ class Fleet:
             "OTEL_PYTHON_LOG_CORRELATION": "true",
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": UNUSED_INSTRUMENTATIONS,
             "SHOP_DATABASE": f"sqlite:///{name}.sqlite",
-            "SHOP_LEDGER": str(self.ledger(name)),
+            "SHOP_STARTED": str(self.started(name)),
             "SHOP_PAYMENTS": f"http://127.0.0.1:{self.ports['payments']}",
             "SHOP_NOTIFICATIONS": f"http://127.0.0.1:{self.ports['notifications']}",
         }

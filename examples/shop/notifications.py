@@ -20,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from examples.shop import ledger
+from examples.shop import started
 
-ledger.open_from_environment()
+started.open_from_environment()
 log = logging.getLogger("shop.notifications")
 tracer = trace.get_tracer("shop.notifications")
 engine = create_engine(os.environ["SHOP_DATABASE"])

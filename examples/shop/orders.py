@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from examples.shop import ledger
+from examples.shop import started
 
-ledger.open_from_environment()
+started.open_from_environment()
 log = logging.getLogger("shop.orders")
 engine = create_engine(os.environ["SHOP_DATABASE"])
 broker = os.environ.get("SHOP_KAFKA")

@@ -1,6 +1,7 @@
 """Real peers that tests and the demo start: Kafka, the OpenTelemetry Collector, Zipkin. Standard library only."""
 
 from tools.components._cache import MissingToolchainError
-from tools.components._process import Process, free_port, port_open
+from tools.components._process import Process
+from tools.components.ports import free_port, port_open
 
 __all__ = ["MissingToolchainError", "Process", "free_port", "port_open"]

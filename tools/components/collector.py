@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tools.components._cache import cache, locked, require, run
 from tools.components._command import command
-from tools.components._process import Process, free_port
+from tools.components._process import Process
+from tools.components.ports import free_port
 
 __all__ = ["Collector", "get", "is_built"]
 

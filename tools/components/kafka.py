@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tools.components._cache import cache, from_maven, locked, run
 from tools.components._command import command
-from tools.components._process import Process, free_port, port_open
+from tools.components._process import Process
+from tools.components.ports import free_port, port_open
 
 __all__ = ["Kafka", "get"]
 

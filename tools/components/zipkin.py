@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools.components._cache import cache, from_maven, locked
 from tools.components._command import command
-from tools.components._process import Process, free_port
+from tools.components._process import Process
+from tools.components.ports import free_port
 
 __all__ = ["Zipkin", "get"]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tools.components._cache import MissingToolchainError, require
-from tools.components._process import Process, free_port, port_open
+from tools.components._process import Process
+from tools.components.ports import free_port, port_open
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 

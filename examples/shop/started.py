@@ -11,10 +11,10 @@ from opentelemetry.context import Context
 
 from pyspan.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-__all__ = ["Ledger", "open_from_environment"]
+__all__ = ["StartedSpans", "open_from_environment"]
 
 
-class Ledger(SpanProcessor):
+class StartedSpans(SpanProcessor):
     """Append `trace id, span id` of every span that starts, before anything else can lose it."""
 
     def __init__(self, path: Path) -> None:
@@ -37,9 +37,9 @@ class Ledger(SpanProcessor):
 
 
 def open_from_environment() -> None:
-    """Keep a ledger in the file that SHOP_LEDGER names."""
+    """Write down what starts into the file that SHOP_STARTED names."""
     provider = trace.get_tracer_provider()
-    if path := os.environ.get("SHOP_LEDGER"):
+    if path := os.environ.get("SHOP_STARTED"):
         if not hasattr(provider, "add_span_processor"):
             raise RuntimeError("nothing is traced here: start the service by opentelemetry-instrument")
-        provider.add_span_processor(Ledger(Path(path)))
+        provider.add_span_processor(StartedSpans(Path(path)))
