@@ -71,6 +71,13 @@ def test_files_that_are_named_exist(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_known_pains_name_each_test_that_holds_one_off_and_no_other() -> None:
+    named = re.findall(r"\[(\w+)\]\(\.\./tests/pains/test_(\w+)\.py\)", (ROOT / "docs" / "known-pains.md").read_text())
+    files = (ROOT / "tests" / "pains").glob("test_*.py")
+    assert sorted(slug for _, slug in named) == sorted(path.stem.removeprefix("test_") for path in files)
+    assert [label for label, slug in named if label != slug] == []
+
+
 def test_every_shell_block_is_run_or_says_why_not() -> None:
     assert [str(block) for block in blocks("sh") if not block.reason] == []
 
