@@ -33,8 +33,7 @@ def _kafka(export: Export) -> Exporter:
     from pyspan.pipeline.kafka import KafkaExporter
 
     brokers, topic = parse_kafka_target(export.target)
-    origin = f"the options of {export.place}"
-    return KafkaExporter(KafkaSettings(brokers, topic, security=export.security, origin=origin))
+    return KafkaExporter(KafkaSettings(brokers, topic, security=export.security, origin=export.place))
 
 
 def _otlp(export: Export, stats: Stats) -> Exporter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["KafkaSettings"]
+
+VARIABLES = "PYSPAN_KAFKA_*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,14 @@ class KafkaSettings:
     max_record_bytes: int = 1_000_000
     delivery_timeout: float = 10.0
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
-    origin: str = field(default="PYSPAN_KAFKA_*", compare=False)
+    origin: str = field(default=VARIABLES, compare=False)
 
     @classmethod
-    def to(cls, target: str, environ: Mapping[str, str] = os.environ) -> KafkaSettings:
+    def to(cls, target: str, environ: Mapping[str, str], origin: str) -> KafkaSettings:
         """Send to a target that is checked already; security comes from PYSPAN_KAFKA_*: secrets stay off command lines.
 
         Raises:
             ConfigurationError: a PYSPAN_KAFKA_* value cannot be used.
         """
         brokers, topic = parse_kafka_target(target)
-        return cls(brokers, topic, security=KafkaSecurity.read({}, environ))
+        return cls(brokers, topic, security=KafkaSecurity.read({}, environ), origin=f"{origin} and {VARIABLES}")

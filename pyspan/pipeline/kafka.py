@@ -161,7 +161,9 @@ class KafkaExporter:
         if isinstance(error, REFUSALS):
             check = f"check {self._settings.origin} and the ACLs"
             return RefusedError(f"{self._name()} refused us: {error!r} ({check})", status=status)
-        return RetryableError(f"{self._name()} failed: {error!r}", status=status)
+        # aiokafka takes a broker that refuses name and password for one that is away.
+        check = f" (check {self._settings.origin})" if isinstance(error, kafka_errors.KafkaConnectionError) else ""
+        return RetryableError(f"{self._name()} failed: {error!r}{check}", status=status)
 
     def _name(self) -> str:
         return f"Kafka topic {self._settings.topic} at {','.join(self._settings.brokers)}"

@@ -77,9 +77,9 @@ def parse_spec(
 
 
 def _spec(destination: Destination, environ: Mapping[str, str], key: str, place: str) -> ExporterSpec:
+    origin = key if place == PLACE else f"{key} of {place}"
     if destination.kind == "file":
         return ExporterSpec(destination.name, file=destination.target)
     if destination.kind == "kafka":
-        return ExporterSpec(destination.name, kafka=KafkaSettings.to(destination.target, environ))
-    settings = OtlpSettings.to(destination, environ, key if place == PLACE else f"{key} of {place}")
-    return ExporterSpec(destination.name, otlp=settings)
+        return ExporterSpec(destination.name, kafka=KafkaSettings.to(destination.target, environ, origin))
+    return ExporterSpec(destination.name, otlp=OtlpSettings.to(destination, environ, origin))

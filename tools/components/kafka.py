@@ -51,6 +51,12 @@ log.cleaner.dedupe.buffer.size=8388608
 auto.create.topics.enable=true
 """
 
+SASL = """listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+  user_{name}="{password}";
+"""
+
 
 def get() -> Path:
     """Install the broker's jars unless they are there, and return their folder."""
@@ -64,10 +70,17 @@ def get() -> Path:
 
 
 class Kafka:
-    """One broker whose data lie in `directory` and survive a restart of the same object."""
+    """One broker whose data lie in `directory` and survive a restart of the same object.
 
-    def __init__(self, directory: Path, *, port: int | None = None, detached: bool = False) -> None:
+    With a `user` of name and password, `sasl_bootstrap` is a second listener: SASL_PLAINTEXT by the mechanism PLAIN.
+    """
+
+    def __init__(
+        self, directory: Path, *, port: int | None = None, detached: bool = False, user: tuple[str, str] | None = None
+    ) -> None:
         self.port = port or free_port()
+        self.sasl_bootstrap = f"127.0.0.1:{free_port()}"
+        self._user = user
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._controller = free_port()
         self._directory = directory.resolve()
@@ -99,11 +112,20 @@ class Kafka:
         data = self._directory / "data"
         properties = self._directory / "server.properties"
         self._directory.mkdir(parents=True, exist_ok=True)
-        properties.write_text(PROPERTIES.format(port=self.port, controller=self._controller, data=data))
+        text = PROPERTIES.format(port=self.port, controller=self._controller, data=data)
+        properties.write_text(text if self._user is None else self._with_sasl(text, *self._user))
         if not (data / "meta.properties").exists():
             tool = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
             run(tool, self._directory)
         return properties
+
+    def _with_sasl(self, properties: str, name: str, password: str) -> str:
+        listener = f",SASL://{self.sasl_bootstrap}"
+        lines = [
+            line + listener if line.startswith(("listeners=", "advertised.listeners=")) else line
+            for line in properties.splitlines()
+        ]
+        return "\n".join([*lines, SASL.format(name=name, password=password)])
 
 
 if __name__ == "__main__":

@@ -86,4 +86,5 @@ def _settings(
     except ValueError as error:
         key, place = ("bootstrap_servers", CLASS) if in_code else (f"{BROKERS}/{TOPIC}", PLACE)
         raise problem(key, target, str(error), place) from None
-    return KafkaSettings(names, checked_topic, security=KafkaSecurity.read(security, os.environ, CLASS))
+    origin = f"{CLASS} and PYSPAN_KAFKA_*" if in_code or security else default.origin
+    return KafkaSettings(names, checked_topic, security=KafkaSecurity.read(security, os.environ, CLASS), origin=origin)
