@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = ["MissingToolchainError", "cache", "from_maven", "locked", "require", "run"]
+
+PATIENCE = 2_400.0  # seconds: the longest step takes ten minutes on two idle cores; a stuck download has no end
 
 
 class MissingToolchainError(RuntimeError):
@@ -39,15 +42,45 @@ def require(component: str, programs: Mapping[str, str]) -> None:
         raise MissingToolchainError(f"{component} is left out, missing: {', '.join(missing)}")
 
 
-def run(words: list[str], directory: Path, environment: Mapping[str, str] | None = None) -> None:
+def run(
+    words: list[str], directory: Path, environment: Mapping[str, str] | None = None, timeout: float = PATIENCE
+) -> None:
     """Run one installation step; its output goes to `install.log` in the directory and into the error if it fails."""
     log = directory / "install.log"
+    env = {**os.environ, **(environment or {})}
     with log.open("ab") as output:
-        env = {**os.environ, **(environment or {})}
-        done = subprocess.run(words, cwd=directory, env=env, stdout=output, stderr=output, check=False)
-    if done.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise RuntimeError(f"{' '.join(words[:3])} ended with {done.returncode}, see {log}:\n{tail}")
+        child = subprocess.Popen(
+            words,
+            cwd=directory,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    with _ended(child):
+        try:
+            status = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise _failed(words, f"was not done after {timeout:.0f} s", log) from None
+    if status:
+        raise _failed(words, f"ended with {status}", log)
+
+
+@contextmanager
+def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave nothing of a step behind that is given up or interrupted: what it started holds its output open."""
+    try:
+        yield
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def _failed(words: list[str], how: str, log: Path) -> RuntimeError:
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    return RuntimeError(f"{' '.join(words[:3])} {how}, see {log}:\n{tail}")
 
 
 def from_maven(component: str, home: Path, goal: str, *options: str) -> None:

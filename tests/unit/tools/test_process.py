@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.components._cache import MissingToolchainError, require
+from tools.components._cache import MissingToolchainError, require, run
 from tools.components._process import Process
 from tools.components.ports import free_port, port_open
 
@@ -82,3 +82,14 @@ def test_a_missing_program_is_named_with_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(MissingToolchainError, match=r"Kafka is left out, missing: mvn \(Maven\)"):
         require("Kafka", {"mvn": "Maven"})
+
+
+def test_an_installation_that_hangs_is_ended_with_its_children_and_its_output_shown(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"sh -c .* was not done after 3 s(.|\n)*downloading"):
+        run(["sh", "-c", "sleep 600 & echo $! > child; echo downloading; wait"], tmp_path, timeout=3.0)
+    assert _gone(int((tmp_path / "child").read_text()))
+
+
+def test_an_installation_that_fails_shows_the_end_of_its_output(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"ended with 7, see .*install\.log:\nno such artifact"):
+        run(["sh", "-c", "echo no such artifact; exit 7"], tmp_path)
