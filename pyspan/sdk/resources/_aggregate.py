@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from pyspan.config.environ import unusable
 from pyspan.sdk._environment import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
 from pyspan.sdk.resources._resource import EMPTY, Resource
@@ -139,13 +140,12 @@ def _load_own(name: str) -> ResourceDetector:
     return detector
 
 
-def _load_foreign(name: str) -> ResourceDetector:
+def _load_foreign(name: str) -> ResourceDetector | None:
     from importlib.metadata import entry_points
 
     entry = next(iter(entry_points(group=GROUP, name=name)), None)
     if entry is None:
-        raise LookupError(
-            f"no package registers {name!r} under {GROUP}; correct {OTEL_EXPERIMENTAL_RESOURCE_DETECTORS}"
-        )
+        accepted = f"names that packages register under {GROUP}"
+        return unusable(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, name, accepted, None, shown="without it")
     detector: ResourceDetector = entry.load()()
     return detector

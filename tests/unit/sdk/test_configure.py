@@ -162,6 +162,7 @@ BAD_VARIABLES = {
     "OTEL_TRACES_SAMPLER": ("sometimes", "parentbased_always_on"),
     "OTEL_RESOURCE_ATTRIBUTES": ("a=%zz,b=1", "the rest as it stands"),
     "OTEL_EXPORTER_OTLP_TIMEOUT": ("soon", "10.0"),
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("cloud", "without it"),
     "OTEL_SDK_DISABLED": ("perhaps", "false"),
 }
 
