@@ -12,7 +12,7 @@ import msgspec
 
 from pyspan.agent.values import between, parse_seconds
 from pyspan.config import KafkaSecurity
-from pyspan.config.address import parse_path
+from pyspan.config.address import parse_path, type_name
 from pyspan.config.destination import parse_destination
 from pyspan.config.endpoint import HTTP, Protocol
 from pyspan.config.headers import check_headers
@@ -120,7 +120,7 @@ def _security(table: Mapping[str, object]) -> KafkaSecurity:
 def _expand(what: str, text: object) -> str:
     """Put variables of the environment in the place of `${NAME}`: secrets stay out of the file."""
     if not isinstance(text, str):
-        raise TypeError(f"{what} is {type(text).__name__}, not text")
+        raise TypeError(f"{what} is {type_name(text)}, not text")
     missing = [variable for variable in _VARIABLE.findall(text) if variable not in os.environ]
     if missing:
         raise ValueError(f"{what} names the environment variable {missing[0]}, which is not set")

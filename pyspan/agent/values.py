@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from pyspan.config.address import type_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -83,7 +85,7 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
 
 def _number_text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError(f"{type(value).__name__} where a number is needed")
+        raise TypeError(f"{type_name(value)} where a number is needed")
     return value if isinstance(value, str) else repr(value)
 
 

@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Address", "parse_address", "parse_path", "parse_port", "parse_text"]
+__all__ = ["Address", "parse_address", "parse_path", "parse_port", "parse_text", "type_name"]
 
 MAX_PORT = 65_535
+TYPE_NAMES = {"dict": "a table", "list": "a list", "int": "a number", "float": "a number", "bool": "a switch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,12 @@ def parse_path(value: object) -> Path:
 def parse_text(value: object) -> str:
     """Take text that is not blank."""
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where text is needed (put it in quotes)")
+        raise TypeError(f"{type_name(value)} where text is needed (put it in quotes)")
     if not value.strip():
         raise ValueError("empty (leave the key out for the default)")
     return value
+
+
+def type_name(value: object) -> str:
+    """Name a type as people do who have written a file."""
+    return TYPE_NAMES.get(type(value).__name__, type(value).__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from pyspan.config.address import Address, parse_address, parse_path
+from pyspan.config.address import Address, parse_address, parse_path, type_name
 from pyspan.config.endpoint import GRPC, HTTP, Protocol, by_convention, with_traces_path
 from pyspan.config.redaction import redact
 from pyspan.config.suggestion import nearest
@@ -56,7 +56,7 @@ def parse_destination(value: object, kinds: Sequence[str] = ()) -> Destination:
         ValueError: what is wrong, and how to write it; TypeError where it is no text. The caller says where it stood.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where KIND=TARGET is needed (write {FORMS})")
+        raise TypeError(f"{type_name(value)} where KIND=TARGET is needed (write {FORMS})")
     kind, equals, target = value.strip().partition("=")
     if not equals:
         raise ValueError(f"no KIND= (write {FORMS})")

@@ -68,6 +68,7 @@ def test_spans_arrive_as_they_were_sent(agent: AgentProcess, sink: OtlpSink) -> 
 
 def test_each_exporter_gets_everything(make_agent: Callable[..., AgentProcess], sink: OtlpSink, tmp_path: Path) -> None:
     file = tmp_path / "out" / "spans.jsonl"
+    file.parent.mkdir()
     with make_agent(exports=[f"otlp={sink.endpoint}", f"file={file}"]) as agent:
         body, keys = make_request(100)
         agent.post(body)

@@ -15,6 +15,7 @@ from tests.support.otlp_sink import Answer, OtlpSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.agent_process import AgentProcess
 
@@ -82,10 +83,10 @@ def test_a_second_agent_on_the_same_spool_is_refused(make_agent: Callable[..., A
 
 @pytest.mark.parametrize("flag", ["--otlp-http", "--otlp-grpc", "--admin"])
 def test_a_port_in_use_is_named_with_its_flag(
-    flag: str, make_agent: Callable[..., AgentProcess], sink: OtlpSink
+    flag: str, make_agent: Callable[..., AgentProcess], sink: OtlpSink, tmp_path: Path
 ) -> None:
     address = f"127.0.0.1:{sink.port}"
-    agent = make_agent(flag, address, exports=[f"otlp={sink.endpoint}"]).start(wait=False)
+    agent = make_agent(flag, address, exports=[f"file={tmp_path / 'spans.jsonl'}"]).start(wait=False)
     assert agent.wait() == 1
     assert address in agent.output
     assert flag in agent.output

@@ -97,7 +97,7 @@ def test_a_wrong_configuration_ends_with_2_and_no_traceback(
     [
         ("timeout = 0", "out of range (give 1ms to 10m)"),
         ("timeout = 1e300", "not a duration"),
-        ("headers = { authorization = 5 }", "header 'authorization' is int, not text"),
+        ("headers = { authorization = 5 }", "header 'authorization' is a number, not text"),
         ("header = {}", "'header' is no option of otlp= (did you mean headers?)"),
         ('sasl_password = "hunter2"', "'sasl_password' is no option of otlp="),
     ],
