@@ -1,5 +1,7 @@
 //! Attributes encoded as they are set: the last value of a key wins, the oldest goes when the limit is reached.
 
+#![expect(clippy::inline_always, reason = "a value whose type the caller knows is then written without looking at it")]
+
 use super::value::{Value, put_key_value};
 use crate::otlp::wire::read_varint;
 
@@ -27,7 +29,7 @@ impl Attributes {
     }
 
     /// Sets `key`; over `limit` keys the oldest one is dropped, at a limit of zero this one.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
         let known = if self.index.is_empty() { None } else { self.find(hash_key(key.as_bytes()), key) };
         if let Some(position) = known {
@@ -37,7 +39,7 @@ impl Attributes {
     }
 
     /// As [`Self::set`], for a key that is known not to be set.
-    #[inline]
+    #[inline(always)]
     pub fn set_new(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
         if limit.is_some_and(|limit| self.index.len() >= limit as usize) && !self.make_room() {
             return;

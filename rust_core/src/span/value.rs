@@ -1,5 +1,7 @@
 //! Attribute values and their encoding as OTLP `KeyValue` and `AnyValue`.
 
+#![expect(clippy::inline_always, reason = "a value whose type the caller knows is then written without looking at it")]
+
 use crate::otlp::wire::{FIXED64, LEN, VARINT, put_varint, tag, varint_len};
 
 /// A value on its way into an attribute.
@@ -26,7 +28,7 @@ pub enum Value<'a> {
 impl Value<'_> {
     /// Returns the length of a scalar as the content of an `AnyValue`, if every length around it takes one byte beside a
     /// key of `key_len`: four bytes of headers and the two texts stay below 128.
-    #[inline]
+    #[inline(always)]
     const fn short_len(&self, key_len: usize) -> Option<usize> {
         let value_len = match self {
             Self::Str(text) => text.len().saturating_add(2),
@@ -96,7 +98,7 @@ pub fn put_array_element(out: &mut Vec<u8>, value: &Value<'_>) {
 }
 
 /// Appends a `KeyValue` as `field` of the message around it.
-#[inline]
+#[inline(always)]
 pub fn put_key_value(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>) {
     if let Some(value_len) = value.short_len(key.len()) {
         put_short(out, field, key, value, value_len);
@@ -115,7 +117,7 @@ pub fn put_key_value(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>)
 
 /// As above for the commonest case, a scalar with every length in one byte: one bounds check instead of ten, which is
 /// half the cost of an attribute.
-#[inline]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the caller checked that all lengths are below 128")]
 fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>, value_len: usize) {
     let len = 4 + key.len() + value_len;
@@ -140,7 +142,7 @@ fn put_short(out: &mut Vec<u8>, field: u8, key: &str, value: &Value<'_>, value_l
 /// # Safety
 ///
 /// `to` must be writable for [`Value::encoded_len`] bytes, of which there are fewer than 128.
-#[inline]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "the caller checked that all lengths are below 128")]
 unsafe fn write_scalar(to: *mut u8, value: &Value<'_>) {
     // SAFETY: each arm writes exactly `encoded_len` bytes.
@@ -183,7 +185,7 @@ unsafe fn write_varint(mut to: *mut u8, mut value: u64) {
     }
 }
 
-/// Copies a few bytes without the call that `memcpy` is: two overlapping words up to 16, four up to 32.
+/// Copies a few bytes without the call that `memcpy` is: two overlapping words up to 32 bytes.
 ///
 /// # Safety
 ///
@@ -205,6 +207,17 @@ unsafe fn copy_short(from: &[u8], to: *mut u8) {
                 let tail = from.add(len - 16).cast::<[u64; 2]>().read_unaligned();
                 to.cast::<[u64; 2]>().write_unaligned(head);
                 to.add(len - 16).cast::<[u64; 2]>().write_unaligned(tail);
+            }
+            4..=7 => {
+                let (head, tail) =
+                    (from.cast::<u32>().read_unaligned(), from.add(len - 4).cast::<u32>().read_unaligned());
+                to.cast::<u32>().write_unaligned(head);
+                to.add(len - 4).cast::<u32>().write_unaligned(tail);
+            }
+            2..=3 => {
+                let (head, tail) = (from.cast::<u16>().read_unaligned(), from.add(len - 1).read());
+                to.cast::<u16>().write_unaligned(head);
+                to.add(len - 1).write(tail);
             }
             _ => std::ptr::copy_nonoverlapping(from, to, len),
         }

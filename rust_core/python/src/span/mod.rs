@@ -42,11 +42,7 @@ impl Span {
         if !self.may_record(py, "Setting attribute on ended span.") {
             return;
         }
-        let limits = self.limits(py);
-        match encode::plain_item(key, value, limits.span_attribute_length) {
-            Some((key, value)) => self.state.borrow_mut(py).body().attributes.set(key, &value, limits.attributes),
-            None => self.set_odd_attribute(py, key, value),
-        }
+        self.set_any_attribute(py, key, value);
     }
 
     fn set_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
@@ -466,9 +462,9 @@ impl Span {
         Room { count: limits.attributes, length: limits.span_attribute_length }
     }
 
-    /// Sets an attribute whose key or value needs a second look.
+    /// Sets an attribute that the shortcut has left.
     #[cold]
-    fn set_odd_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+    fn set_any_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
         let (api, limits) = (self.api(py), self.limits(py));
         let key = encode::key_text(py, api, key);
         let value = encode::encode(py, api, value, limits.span_attribute_length, 0);

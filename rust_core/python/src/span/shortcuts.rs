@@ -1,7 +1,7 @@
 //! Shortcuts of a span's methods: a recording span, given what is commonly given.
 
 use super::{Span, parts};
-use crate::encode;
+use crate::encode::{self, Any};
 use crate::fast::shortcut::{Call, Shortcut, install};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -26,13 +26,13 @@ impl Shortcut for SetAttribute {
         let [key, value] = call.by_position()?;
         let (py, span) = (call.receiver.py(), call.receiver.get());
         let limits = span.limits(py);
-        let (key, value) = encode::plain_item(key, value, limits.span_attribute_length)?;
         let mut state = span.state.borrow_mut(py);
         if !state.is_recording() {
             return None;
         }
-        state.body().attributes.set(key, &value, limits.attributes);
-        Some(py.None().into_bound(py))
+        let mut sink = Any { attributes: &mut state.body().attributes, limit: limits.attributes };
+        let set = encode::put_plain_item(key, value, limits.span_attribute_length, &mut sink);
+        set.then(|| py.None().into_bound(py))
     }
 
     fn plain() -> &'static PyOnceLock<Py<PyAny>> {
