@@ -68,7 +68,10 @@ class BackgroundWorker:
                 run.started = _start_thread(lambda: self._work(run))
 
     def force_flush(self, timeout: float = 30.0) -> bool:
-        """Ship what has been queued so far; False where that took longer than `timeout` seconds or lost something."""
+        """Ship what has been queued so far; False where that took longer than `timeout` seconds or lost some of it.
+
+        What a full queue has dropped before was never queued: that is in the counts and in the log.
+        """
         run = self._current()
         if self._is_idle(run):
             return True
@@ -83,16 +86,33 @@ class BackgroundWorker:
 
         What was left is dropped, counted as `dropped_at_shutdown` and logged once.
         """
-        self._queue.close()
-        run = self._current()
-        request = Request(timeout)
-        if run.started and not run.ended:
-            kept = self._ask(run, run.closes, request)
-        else:
-            kept = self._is_idle(run) or self._ship_here(run, request)
-        if not kept:
-            self._count_loss(run)
+        run, request = self._close(), Request(timeout)
+        kept = False
+        try:
+            kept = self._finish(run, request)
+        finally:  # a signal may raise meanwhile: what is lost is still said
+            if not kept:
+                self._count_loss(run)
+            run.stats.end(self._queue.counts())
         return kept
+
+    def end(self, timeout: float = 5.0) -> None:
+        """Have the thread do what `shutdown` does, without waiting, from anywhere: the collector may be calling."""
+        run = self._close()
+        if run.started and not run.ended:
+            run.abandoned = True
+            run.closes.append(Request(timeout))
+            self._queue.wake()
+
+    def _close(self) -> _Run:
+        self._queue.close()
+        self._queue.on_first_span(_do_nothing)  # else the queue and its worker would hold each other
+        return self._current()
+
+    def _finish(self, run: _Run, request: Request) -> bool:
+        if run.started and not run.ended:
+            return self._ask(run, run.closes, request)
+        return self._is_idle(run) or self._ship_here(run, request)
 
     def _current(self) -> _Run:
         """Return the state of this process; in a forked child the parent's is put aside, its thread is not here."""
@@ -115,13 +135,18 @@ class BackgroundWorker:
     def _work(self, run: _Run) -> None:
         closed = contextvars.copy_context().run(self._work_until_closed, run)
         run.ended = True
+        kept = closed and self._is_idle(run)
+        if run.abandoned:
+            self._count_loss(run)
+            run.stats.end(self._queue.counts())
         for request in (*run.flushes, *run.closes):
-            request.answer(kept=closed and self._is_idle(run))
+            request.answer(kept=kept)
 
     def _work_until_closed(self, run: _Run) -> bool:
         if self._on_thread_start is not None:
             self._on_thread_start()
         while not (closed := self._ship(run)) and not run.closes:
+            run.stats.overflow(self._queue.counts())
             unpatched("time", "sleep")(RESTART_PAUSE)
         return closed
 
@@ -166,10 +191,15 @@ class _Run:
         self.closes: deque[Request] = deque()
         self.started = False
         self.ended = False
+        self.abandoned = False  # nobody waits for the end
 
 
 # A child must not free its copy of the parent's loop: closing it would alter the epoll set that both share.
 _OF_PARENTS: list[_Run] = []
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _allocate_lock() -> threading.Lock:

@@ -20,12 +20,19 @@ class RareLog:
         self._spoken: dict[str, float] = {}
         self._silent: dict[str, int] = {}
 
+    def may_speak(self, reason: str) -> bool:
+        """Tell whether the reason has not had its line this minute."""
+        return self._clock() - self._spoken.get(reason, -PERIOD) >= PERIOD
+
+    def spoke(self, reason: str) -> None:
+        """Take note that the reason has its line now."""
+        self._spoken[reason] = self._clock()
+
     def warning(self, reason: str, message: str) -> None:
         """Log the message, or count it where the reason has had its line this minute."""
-        now = self._clock()
-        if now - self._spoken.get(reason, -PERIOD) < PERIOD:
+        if not self.may_speak(reason):
             self._silent[reason] = self._silent.get(reason, 0) + 1
             return
-        self._spoken[reason] = now
+        self.spoke(reason)
         silent = self._silent.pop(reason, 0)
         logger.warning("%s%s", message, f" ({silent} more of this kind since the last line)" if silent else "")

@@ -69,9 +69,11 @@ class Shipping:
             self._read_mail()
             await worker.run()
         self._source.release()
+        del self._source  # it holds this object: the queue's descriptor is not to wait for the collector
         await self._close(exporter)
 
     def _read_mail(self) -> None:
+        self._stats.overflow(self._queue.counts())
         while self._mail.flushes:
             self._flush(self._mail.flushes.popleft())
         while self._mail.closes and self._closing is None:

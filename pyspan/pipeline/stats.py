@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from pyspan.pipeline.log import RareLog
+from typing import TYPE_CHECKING
+
+from pyspan.pipeline.log import RareLog, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Stats"]
 
 NAMES = ("exported", "rejected", "retried", "dead_lettered", "in_flight", "batches")
+# What a queue drops at its door, with what to do about it.
+AT_THE_DOOR = {
+    "queue_full": "more came than the exporter took; raise OTEL_BSP_MAX_QUEUE_SIZE, sample, or give a block_timeout",
+    "too_large": "each is larger than the whole queue; put less into a span, or raise max_queue_bytes",
+}
 
 
 class Stats:
@@ -29,6 +39,8 @@ class Stats:
         self.last_error: str | None = None
         self.failing = False
         self._log = log or RareLog()
+        self._told: dict[str, int] = {}
+        self._is_final = False
 
     @property
     def exported(self) -> int:
@@ -41,6 +53,8 @@ class Stats:
 
     def deliver(self, spans: int) -> None:
         """Count a batch that the receiver has taken."""
+        if self._is_final:
+            return
         self.delivered += spans
         self.in_flight -= spans
         self.batches += 1
@@ -60,15 +74,38 @@ class Stats:
 
     def dead_letter(self, spans: int, message: str) -> None:
         """Count spans that were set aside because the receiver refuses them for good."""
+        if self._is_final:
+            return
         self.dead_lettered += spans
         self.in_flight -= spans
         self._log.warning("dead letter", f"{self.name}: {spans} spans set aside as dead letters: {message}")
 
     def drop(self, reason: str, spans: int, message: str) -> None:
         """Count spans on their way that are lost."""
+        if self._is_final:
+            return
         _add(self.dropped, reason, spans)
         self.in_flight -= spans
         self._log.warning(f"drop {reason}", f"{self.name}: {spans} spans dropped ({reason}): {message}")
+
+    def overflow(self, queue_counts: Mapping[str, int]) -> None:
+        """Log what the queue has dropped at its door since the last such line; it counts these spans itself."""
+        for reason in AT_THE_DOOR:
+            if self._log.may_speak(f"overflow {reason}"):
+                self._tell_overflow(reason, queue_counts[f"dropped_{reason}"])
+
+    def end(self, queue_counts: Mapping[str, int]) -> None:
+        """Log what `overflow` has kept to itself; what an exporter still reports later has been counted by now."""
+        self._is_final = True
+        for reason in AT_THE_DOOR:
+            self._tell_overflow(reason, queue_counts[f"dropped_{reason}"])
+
+    def _tell_overflow(self, reason: str, dropped: int) -> None:
+        spans = dropped - self._told.get(reason, 0)
+        if spans > 0:
+            self._told[reason] = dropped
+            self._log.spoke(f"overflow {reason}")
+            logger.warning("%s: %d spans dropped (%s): %s", self.name, spans, reason, AT_THE_DOOR[reason])
 
     def counts(self) -> dict[str, int]:
         """Return all counts in one flat dict: `dropped_<reason>` in spans, `failures_<status>` in requests."""

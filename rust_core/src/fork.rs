@@ -1,15 +1,15 @@
 //! Noticing forks, also those made in C: a generation number that changes in every child.
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+static GENERATION: AtomicU32 = AtomicU32::new(0);
 static INSTALL: Once = Once::new();
 
 /// Returns how many forks lie between this process and the one that first called [`install`].
 #[inline]
 #[must_use]
-pub fn generation() -> u64 {
+pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 

@@ -104,7 +104,7 @@ const RESEED_AFTER: u32 = 1 << 16;
 struct Generator {
     state: u64,
     left: u32,
-    generation: u64,
+    generation: u32,
 }
 
 thread_local! {

@@ -79,6 +79,7 @@ impl SpanQueue {
         dict.set_item("accepted", counts.accepted)?;
         dict.set_item("taken", counts.taken)?;
         dict.set_item("dropped_queue_full", counts.dropped_queue_full)?;
+        dict.set_item("dropped_too_large", counts.dropped_too_large)?;
         dict.set_item("dropped_after_shutdown", counts.dropped_after_shutdown)?;
         dict.set_item("left_to_parent", counts.left_to_parent)?;
         Ok(dict)
@@ -102,21 +103,21 @@ impl SpanQueue {
         match push() {
             Pushed::Queued => true,
             Pushed::First => self.start_worker(py),
-            Pushed::Closed => false,
-            Pushed::Full => self.put_when_there_is_room(py, &push),
+            Pushed::Closed | Pushed::TooLarge => false,
+            Pushed::Full(len) => self.put_when_there_is_room(py, len, &push),
         }
     }
 
     #[cold]
-    fn put_when_there_is_room(&self, py: Python<'_>, push: &dyn Fn() -> Pushed) -> bool {
+    fn put_when_there_is_room(&self, py: Python<'_>, len: usize, push: &dyn Fn() -> Pushed) -> bool {
         let deadline = self.block_timeout.map(|timeout| Instant::now() + timeout);
         while let Some(deadline) = deadline {
-            if !py.detach(|| self.inner.wait_for_room(deadline)) {
+            if !py.detach(|| self.inner.wait_for_room(len, deadline)) {
                 break;
             }
             match push() {
-                Pushed::Full => {}
-                pushed => return pushed != Pushed::Closed,
+                Pushed::Full(_) => {}
+                pushed => return matches!(pushed, Pushed::Queued | Pushed::First),
             }
         }
         self.inner.count_full();

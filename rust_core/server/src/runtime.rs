@@ -19,7 +19,7 @@ pub struct PerProcess<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    generation: u64,
+    generation: u32,
     value: T,
 }
 
@@ -56,7 +56,7 @@ impl<T> PerProcess<T> {
 ///
 /// # Safety
 /// `slot` is null or lives for `'a`.
-unsafe fn own<'a, T>(slot: *mut Slot<T>, generation: u64) -> Option<&'a Slot<T>> {
+unsafe fn own<'a, T>(slot: *mut Slot<T>, generation: u32) -> Option<&'a Slot<T>> {
     // SAFETY: as the caller says.
     unsafe { slot.as_ref() }.filter(|slot| slot.generation == generation)
 }
@@ -165,7 +165,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_value_of_another_process_is_passed_over_and_never_dropped() {
-        let parents = Box::into_raw(Box::new(Slot { generation: u64::MAX, value: Bomb(true) }));
+        let parents = Box::into_raw(Box::new(Slot { generation: u32::MAX, value: Bomb(true) }));
         let holder = PerProcess { newest: AtomicPtr::new(parents), owns: PhantomData };
         assert!(!holder.get_or_init(|| Bomb(false)).0);
         drop(holder);

@@ -34,8 +34,11 @@ pub enum Pushed {
     Queued,
     /// It is in the queue as the first one of this process: the worker is to be started.
     First,
-    /// There was no room; nothing was counted yet, see [`Queue::wait_for_room`] and [`Queue::count_full`].
-    Full,
+    /// There was no room for so many bytes; nothing was counted yet, see [`Queue::wait_for_room`] and
+    /// [`Queue::count_full`].
+    Full(usize),
+    /// It is larger than the queue, so that no waiting helps; it is counted as dropped.
+    TooLarge,
     /// The queue is closed; the span is counted as dropped.
     Closed,
 }
@@ -53,6 +56,8 @@ pub struct Counts {
     pub taken: u64,
     /// Spans for which there was no room.
     pub dropped_queue_full: u64,
+    /// Spans larger than the whole queue.
+    pub dropped_too_large: u64,
     /// Spans that came after the queue was closed.
     pub dropped_after_shutdown: u64,
     /// Spans that a forked child found in its copy of the queue and left to its parent.
@@ -73,7 +78,7 @@ struct Inner {
     full: VecDeque<Chunk>,
     counts: Counts,
     wakeup: Wakeup,
-    generation: u64,
+    generation: u32,
     started: bool,
     closed: bool,
 }
@@ -99,13 +104,12 @@ impl Queue {
             inner.counts.dropped_after_shutdown += 1;
             return Pushed::Closed;
         }
-        let counts = &mut inner.counts;
-        if counts.queued_spans >= self.settings.max_spans || counts.queued_bytes + len > self.settings.max_bytes {
-            return Pushed::Full;
+        if !inner.has_room(len, &self.settings) {
+            return inner.refuse(len, self.settings.max_bytes);
         }
-        counts.queued_spans += 1;
-        counts.queued_bytes += len;
-        counts.accepted += 1;
+        inner.counts.queued_spans += 1;
+        inner.counts.queued_bytes += len;
+        inner.counts.accepted += 1;
         inner.current.push(scope, len, write);
         if inner.current.spans >= self.settings.batch_spans || inner.current.bytes >= self.settings.batch_bytes {
             inner.finish_current();
@@ -113,10 +117,10 @@ impl Queue {
         if inner.started { Pushed::Queued } else { inner.start() }
     }
 
-    /// Waits until there is room for another span or `deadline` has passed; false when it has.
-    pub fn wait_for_room(&self, deadline: Instant) -> bool {
+    /// Waits until there is room for another span of `len` bytes or `deadline` has passed; false when it has.
+    pub fn wait_for_room(&self, len: usize, deadline: Instant) -> bool {
         let mut inner = self.lock();
-        while !inner.closed && inner.counts.queued_spans >= self.settings.max_spans {
+        while !inner.closed && !inner.has_room(len, &self.settings) {
             inner.finish_current();
             inner.wakeup.wake();
             let left = deadline.saturating_duration_since(Instant::now());
@@ -128,9 +132,11 @@ impl Queue {
         Instant::now() < deadline
     }
 
-    /// Counts one span as dropped for want of room.
+    /// Counts one span as dropped for want of room, and wakes the worker now and then: it says so in the log.
     pub fn count_full(&self) {
-        self.lock().counts.dropped_queue_full += 1;
+        let mut inner = self.lock();
+        inner.counts.dropped_queue_full += 1;
+        inner.tell_drops(inner.counts.dropped_queue_full);
     }
 
     /// Takes the oldest full batch; with `partial` also one that is not full. Frames it outside of the lock.
@@ -194,6 +200,28 @@ impl Inner {
     fn start(&mut self) -> Pushed {
         self.started = true;
         Pushed::First
+    }
+
+    #[inline]
+    fn has_room(&self, len: usize, settings: &Settings) -> bool {
+        self.counts.queued_spans < settings.max_spans && self.counts.queued_bytes + len <= settings.max_bytes
+    }
+
+    #[cold]
+    fn refuse(&mut self, len: usize, max_bytes: usize) -> Pushed {
+        if len <= max_bytes {
+            return Pushed::Full(len);
+        }
+        self.counts.dropped_too_large += 1;
+        self.tell_drops(self.counts.dropped_too_large);
+        Pushed::TooLarge
+    }
+
+    /// Wakes the worker at powers of two: the first drop is told at once, and a flood of them costs next to nothing.
+    fn tell_drops(&self, dropped: u64) {
+        if dropped.is_power_of_two() {
+            self.wakeup.wake();
+        }
     }
 
     fn finish_current(&mut self) {
@@ -269,8 +297,8 @@ mod tests {
         for span in [b"a", b"b", b"c", b"d"] {
             push(&queue, &scope, span);
         }
-        assert_eq!(push(&queue, &scope, b"e"), Pushed::Full);
-        assert!(!queue.wait_for_room(Instant::now()));
+        assert_eq!(push(&queue, &scope, b"e"), Pushed::Full(1));
+        assert!(!queue.wait_for_room(1, Instant::now()));
         queue.take(false);
         assert_eq!(push(&queue, &scope, b"e"), Pushed::Queued);
     }
@@ -279,7 +307,31 @@ mod tests {
     fn bytes_bound_the_queue_too() {
         let (queue, scope) = (Queue::new(SETTINGS).unwrap(), scope());
         push(&queue, &scope, &[b'x'; 90]);
-        assert_eq!(push(&queue, &scope, &[b'x'; 11]), Pushed::Full);
+        assert_eq!(push(&queue, &scope, &[b'x'; 11]), Pushed::Full(11));
+        assert!(!queue.wait_for_room(11, Instant::now()));
+    }
+
+    #[test]
+    fn a_span_larger_than_the_queue_is_counted_by_that_reason() {
+        let (queue, scope) = (Queue::new(SETTINGS).unwrap(), scope());
+        assert_eq!(push(&queue, &scope, &[b'x'; 101]), Pushed::TooLarge);
+        assert_eq!(queue.counts(), Counts { dropped_too_large: 1, ..Counts::default() });
+    }
+
+    #[test]
+    fn drops_wake_the_worker_at_powers_of_two() {
+        let queue = Queue::new(SETTINGS).unwrap();
+        let wakes: Vec<u64> = (1..=9).filter(|_| drops_and_wakes(&queue)).collect();
+        assert_eq!(wakes, [1, 2, 4, 8]);
+    }
+
+    fn drops_and_wakes(queue: &Queue) -> bool {
+        queue.count_full();
+        let mut poll = libc::pollfd { fd: queue.fileno(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid entry; a timeout of zero does not block.
+        let woken = unsafe { libc::poll(&raw mut poll, 1, 0) } == 1;
+        queue.clear_wakeup();
+        woken
     }
 
     #[test]
@@ -289,7 +341,7 @@ mod tests {
             push(&queue, &scope, span);
         }
         let waiter = queue.clone();
-        let waiting = std::thread::spawn(move || waiter.wait_for_room(Instant::now() + Duration::from_secs(30)));
+        let waiting = std::thread::spawn(move || waiter.wait_for_room(1, Instant::now() + Duration::from_secs(30)));
         queue.take(false);
         assert!(waiting.join().unwrap());
     }
@@ -311,7 +363,7 @@ mod tests {
                 let (queue, scope) = (queue.clone(), scope.clone());
                 std::thread::spawn(move || {
                     for _ in 0..1000 {
-                        assert_ne!(push(&queue, &scope, b"span"), Pushed::Full);
+                        assert_ne!(push(&queue, &scope, b"span"), Pushed::Full(4));
                     }
                 })
             })

@@ -78,6 +78,7 @@ class FakeQueue:
     def __init__(self, batch_spans: int = 3) -> None:
         self.waiting: list[str] = []
         self.closed = False
+        self.dropped = {"dropped_queue_full": 0, "dropped_too_large": 0}
         self.first_span: Callable[[], None] = lambda: None
         self._batch_spans = batch_spans
         self._lock = threading.Lock()
@@ -107,7 +108,7 @@ class FakeQueue:
         return FakeBatch(taken)
 
     def counts(self) -> dict[str, int]:
-        return {"queued_spans": len(self.waiting)}
+        return {"queued_spans": len(self.waiting), **self.dropped}
 
     def fileno(self) -> int:
         return self._file

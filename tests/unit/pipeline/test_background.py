@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from pyspan.pipeline.testing import FlakyExporter, RecordingExporter
 from tests.unit.pipeline.fakes import FakeQueue, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyspan._core import Batch
     from pyspan.pipeline.exporter import Exporter
@@ -67,6 +68,13 @@ def bench() -> Iterator[Bench]:
 
 def arrived(exporter: RecordingExporter) -> list[str]:
     return [name for batch in names(exporter.batches) for name in batch]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def worker_threads() -> list[threading.Thread]:
@@ -228,3 +236,78 @@ def test_the_hook_runs_in_the_workers_thread_before_the_exporter_is_made(bench: 
     bench.queue.put("a")
     worker.force_flush(10)
     assert seen == ["pyspan-worker", "made"]
+
+
+def test_a_queue_that_overflows_is_logged_though_its_backend_hangs(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = bench.worker(StuckExporter())
+    bench.queue.put(*"abcdefghijklmnop")  # more than the lanes hold
+    for dropped in (1, 7):
+        bench.queue.dropped["dropped_queue_full"] = dropped
+        bench.queue.wake()
+        wait_for(lambda: "1 spans dropped (queue_full)" in caplog.text)
+    assert worker.shutdown(0.1) is False
+    lines = [record.getMessage() for record in caplog.records if "(queue_full)" in record.getMessage()]
+    assert [line.split(":")[1].split()[0] for line in lines] == ["1", "6"]
+
+
+def test_what_overflows_while_no_exporter_can_be_made_is_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyspan.pipeline.background.RESTART_PAUSE", 0.01)
+
+    def fail(_: object) -> Exporter:
+        raise OSError("no certificate")
+
+    worker = BackgroundWorker(bench.queue.native(), fail, NEVER_IDLE)
+    bench.workers.append(worker)
+    bench.queue.put("a")
+    bench.queue.dropped["dropped_queue_full"] = 3
+    wait_for(lambda: "3 spans dropped (queue_full)" in caplog.text)
+
+
+def test_what_an_exporter_reports_after_the_shutdown_gave_its_spans_up_is_not_counted_again(bench: Bench) -> None:
+    worker = bench.worker(exporter := BlockingExporter())
+    bench.queue.put("a", "b", "c")
+    wait_for(lambda: worker.stats.in_flight == 3)
+    assert worker.shutdown(0.1) is False
+    exporter.go_on.set()
+    wait_for(lambda: exporter.closed)
+    counts = worker.stats.counts()
+    assert (counts["dropped_at_shutdown"], counts["exported"], counts["in_flight"]) == (3, 0, 0)
+
+
+def test_a_signal_that_raises_during_the_shutdown_still_has_the_loss_counted_and_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = bench.worker(StuckExporter())
+    bench.queue.put("a", "b", "c")
+    wait_for(lambda: worker.stats.in_flight == 3)
+    interrupt = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        worker.shutdown(30)
+    assert worker.stats.dropped == {"at_shutdown": 3}
+    assert "3 spans dropped (at_shutdown)" in caplog.text
+
+
+def test_a_worker_that_is_ended_ships_what_is_queued_and_its_thread_ends(bench: Bench) -> None:
+    before = len(worker_threads())
+    worker = bench.worker(exporter := RecordingExporter())
+    bench.queue.put("a", "b", "c", "d")
+    worker.end()
+    wait_for(lambda: len(worker_threads()) == before)
+    assert (arrived(exporter), exporter.closed) == (["a", "b", "c", "d"], True)
+
+
+def test_a_worker_that_is_ended_with_a_dead_backend_ends_by_its_deadline_and_says_what_is_lost(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = len(worker_threads())
+    worker = bench.worker(StuckExporter())
+    bench.queue.put("a", "b", "c", "d")
+    worker.end(0.1)
+    wait_for(lambda: len(worker_threads()) == before)
+    assert worker.stats.dropped == {"at_shutdown": 4}
+    assert "4 spans dropped (at_shutdown)" in caplog.text

@@ -139,7 +139,7 @@ busy.join()
 print(codes == [0] * 10)
 """
     done = run(script, sink.endpoint)
-    assert done.stderr == ""
+    assert all("(queue_full)" in line for line in done.stderr.splitlines())  # nothing slows the flood down
     assert "True\n" in done.stdout
     recorded = made(done.stdout)
     assert len(recorded) == 101
