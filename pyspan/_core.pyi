@@ -262,9 +262,11 @@ class Recorder:
     def add_queue(self, queue: SpanQueue) -> None:
         """Put every sampled span into `queue` when it ends."""
     def remove_queue(self, queue: SpanQueue) -> None: ...
+    def keep(self, kept: object) -> None:
+        """Keep `kept` alive for as long as the recorder, which its tracers and spans keep."""
     def tracer(self, scope: object, encoded: bytes, schema_url: str) -> Tracer: ...
     def counts(self) -> dict[str, int]:
-        """Return started, ended, live and unsampled spans."""
+        """Return started, ended, live, unended, left_to_parent and unsampled spans."""
 
 @final
 class Tracer:
@@ -407,7 +409,8 @@ class SpanQueue:
     def counts(self) -> dict[str, int]:
         """Return what was counted in this process.
 
-        queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_after_shutdown, left_to_parent.
+        queued_spans, queued_bytes, accepted, taken, dropped_queue_full, dropped_too_large (larger than the queue),
+        dropped_after_shutdown, left_to_parent.
         """
 
 def parse_traceparent(value: str) -> tuple[int, int, int] | None:

@@ -28,6 +28,11 @@ impl<T> GilCell<T> {
         self.0.borrow_mut()
     }
 
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// Borrows for the garbage collector, which may come while the state is borrowed: then there is nothing to see.
     pub fn try_borrow_for_gc(&self) -> Option<Ref<'_, T>> {
         self.0.try_borrow().ok()

@@ -12,6 +12,7 @@ mod decode;
 mod encode;
 mod errors;
 mod fast;
+mod interpreter;
 mod murmur2;
 mod propagation;
 mod queue;
@@ -21,43 +22,50 @@ mod sampling;
 mod span;
 mod spool;
 mod tracer;
+mod truth;
 
 use pyo3::prelude::*;
+use pyo3::wrap_pyfunction;
 
+/// Fills the module, after the check that it may be loaded: a declarative module would make the classes first.
 #[pymodule(name = "_core", gil_used = true)]
-mod core {
-    use pyo3::prelude::*;
+fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::require_main(module.py())?;
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    add_classes(module)?;
+    add_functions(module)?;
+    span::prepare(module.py())?;
+    tracer::prepare(module.py())?;
+    callback::close_at_exit(module.py())
+}
 
-    #[pymodule_export]
-    use super::batch::Batch;
-    #[pymodule_export]
-    use super::client::{OtlpCall, OtlpClient, OtlpReply};
-    #[pymodule_export]
-    use super::murmur2::kafka_partitions;
-    #[pymodule_export]
-    use super::propagation::{format_baggage, format_traceparent, parse_baggage, parse_traceparent, parse_tracestate};
-    #[pymodule_export]
-    use super::queue::SpanQueue;
-    #[pymodule_export]
-    use super::receivers::Receivers;
-    #[pymodule_export]
-    use super::recorder::{Limits, Recorder};
-    #[pymodule_export]
-    use super::sampling::{NativeSampler, always_off, always_on, parent_based, trace_id_ratio};
-    #[pymodule_export]
-    use super::span::{Span, encode_resource, encode_scope};
-    #[pymodule_export]
-    use super::spool::{Spool, SpoolReader};
-    #[pymodule_export]
-    use super::tracer::Tracer;
+fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<batch::Batch>()?;
+    module.add_class::<client::OtlpCall>()?;
+    module.add_class::<client::OtlpClient>()?;
+    module.add_class::<client::OtlpReply>()?;
+    module.add_class::<queue::SpanQueue>()?;
+    module.add_class::<receivers::Receivers>()?;
+    module.add_class::<recorder::Limits>()?;
+    module.add_class::<recorder::Recorder>()?;
+    module.add_class::<sampling::NativeSampler>()?;
+    module.add_class::<span::Span>()?;
+    module.add_class::<spool::Spool>()?;
+    module.add_class::<spool::SpoolReader>()?;
+    module.add_class::<tracer::Tracer>()
+}
 
-    #[pymodule_export]
-    const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::span::prepare(module.py())?;
-        super::tracer::prepare(module.py())?;
-        super::callback::close_at_exit(module.py())
-    }
+fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(murmur2::kafka_partitions, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::format_baggage, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::format_traceparent, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::parse_baggage, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::parse_traceparent, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::parse_tracestate, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::always_off, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::always_on, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::parent_based, module)?)?;
+    module.add_function(wrap_pyfunction!(sampling::trace_id_ratio, module)?)?;
+    module.add_function(wrap_pyfunction!(span::encode_resource, module)?)?;
+    module.add_function(wrap_pyfunction!(span::encode_scope, module)?)
 }

@@ -10,6 +10,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyspan_core::fork;
 use pyspan_core::queue::Pushed;
 use pyspan_core::sampling::Sampler;
 use pyspan_core::scope::Resource;
@@ -64,6 +65,8 @@ pub struct State {
     pub resource: Py<PyAny>,
     pub encoded_resource: Arc<Resource>,
     pub processor: Option<Py<PyAny>>,
+    /// Whatever is to live as long as spans can be made.
+    kept: Option<Py<PyAny>>,
     pub queues: Vec<Py<SpanQueue>>,
     pub counts: Counts,
 }
@@ -73,7 +76,17 @@ pub struct State {
 pub struct Counts {
     pub started: u64,
     pub ended: u64,
+    /// Spans that were dropped without an end.
+    pub unended: u64,
+    /// Spans of the parent process that ended, or were dropped, in this forked child.
+    pub left_to_parent: u64,
     pub unsampled: u64,
+}
+
+impl Counts {
+    const fn live(&self) -> u64 {
+        self.started.saturating_sub(self.ended + self.unended + self.left_to_parent)
+    }
 }
 
 #[pymethods]
@@ -91,10 +104,12 @@ impl Recorder {
         native_sampler: Option<&NativeSampler>,
         id_generator: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
+        fork::install();
         let state = State {
             resource,
             encoded_resource: Arc::new(Resource { encoded: encoded_resource, schema_url }),
             processor: None,
+            kept: None,
             queues: Vec::new(),
             counts: Counts::default(),
         };
@@ -122,6 +137,11 @@ impl Recorder {
         drop(replaced);
     }
 
+    fn keep(&self, py: Python<'_>, kept: Py<PyAny>) {
+        let replaced = self.state.borrow_mut(py).kept.replace(kept);
+        drop(replaced);
+    }
+
     fn add_queue(&self, py: Python<'_>, queue: Py<SpanQueue>) {
         self.state.borrow_mut(py).queues.push(queue);
     }
@@ -142,7 +162,9 @@ impl Recorder {
         let dict = PyDict::new(py);
         dict.set_item("started", counts.started)?;
         dict.set_item("ended", counts.ended)?;
-        dict.set_item("live", counts.started.saturating_sub(counts.ended))?;
+        dict.set_item("live", counts.live())?;
+        dict.set_item("unended", counts.unended)?;
+        dict.set_item("left_to_parent", counts.left_to_parent)?;
         dict.set_item("unsampled", counts.unsampled)?;
         Ok(dict)
     }
@@ -153,18 +175,26 @@ impl Recorder {
         let Some(state) = self.state.try_borrow_for_gc() else { return Ok(()) };
         visit.call(&state.resource)?;
         visit.call(&state.processor)?;
+        visit.call(&state.kept)?;
         state.queues.iter().try_for_each(|queue| visit.call(queue))
     }
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.processor.take(), std::mem::take(&mut state.queues));
+        let cleared = (state.processor.take(), state.kept.take(), std::mem::take(&mut state.queues));
         drop(state);
         drop(cleared);
     }
 }
 
 impl Recorder {
+    /// Counts a span that comes to its end without [`Self::finish`].
+    #[cold]
+    pub fn count_lost(&self, py: Python<'_>, of_parent: bool) {
+        let counts = &mut self.state.borrow_mut(py).counts;
+        *(if of_parent { &mut counts.left_to_parent } else { &mut counts.unended }) += 1;
+    }
+
     /// Hands an ended span to the queues and the Python processors.
     #[inline]
     pub fn finish(&self, span: &Bound<'_, Span>) {

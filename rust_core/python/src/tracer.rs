@@ -4,6 +4,7 @@ use crate::cell::GilCell;
 use crate::fast::shortcut::{Call, Shortcut, install};
 use crate::recorder::Recorder;
 use crate::span::{Options, Request, Span};
+use crate::truth::Truth;
 use crate::{api, encode};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -26,7 +27,7 @@ pub struct Tracer {
 
 #[pymethods]
 impl Tracer {
-    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true))]
+    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=Truth(true), set_status_on_exception=Truth(true)), text_signature = "($self, name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=True, set_status_on_exception=True)")]
     #[expect(clippy::too_many_arguments, reason = "the signature is the API's")]
     fn start_span<'py>(
         slf: &Bound<'py, Self>,
@@ -36,17 +37,22 @@ impl Tracer {
         attributes: Option<Bound<'py, PyAny>>,
         links: Option<Bound<'py, PyAny>>,
         start_time: Option<Bound<'py, PyAny>>,
-        record_exception: bool,
-        set_status_on_exception: bool,
+        record_exception: Truth,
+        set_status_on_exception: Truth,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = Options { record_exception, set_status_on_exception, end_on_exit: true, current: false };
+        let options = Options {
+            record_exception: record_exception.0,
+            set_status_on_exception: set_status_on_exception.0,
+            end_on_exit: true,
+            current: false,
+        };
         let span = Span::create(slf, name, kind.as_ref(), options)?;
         let request = Request { context, attributes, links, start_time };
         Span::start_with(&span, &request);
         Ok(span.into_any())
     }
 
-    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=true, set_status_on_exception=true, end_on_exit=true))]
+    #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=Truth(true), set_status_on_exception=Truth(true), end_on_exit=Truth(true)), text_signature = "($self, name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=True, set_status_on_exception=True, end_on_exit=True)")]
     #[expect(clippy::too_many_arguments, reason = "the signature is the API's")]
     fn start_as_current_span<'py>(
         slf: &Bound<'py, Self>,
@@ -56,11 +62,16 @@ impl Tracer {
         attributes: Option<Bound<'py, PyAny>>,
         links: Option<Bound<'py, PyAny>>,
         start_time: Option<Bound<'py, PyAny>>,
-        record_exception: bool,
-        set_status_on_exception: bool,
-        end_on_exit: bool,
+        record_exception: Truth,
+        set_status_on_exception: Truth,
+        end_on_exit: Truth,
     ) -> PyResult<Bound<'py, Span>> {
-        let options = Options { record_exception, set_status_on_exception, end_on_exit, current: true };
+        let options = Options {
+            record_exception: record_exception.0,
+            set_status_on_exception: set_status_on_exception.0,
+            end_on_exit: end_on_exit.0,
+            current: true,
+        };
         let span = Span::create(slf, name, kind.as_ref(), options)?;
         let request = Request { context, attributes, links, start_time };
         if !request.is_empty() {

@@ -397,3 +397,30 @@ def test_a_span_cannot_be_made_without_a_tracer() -> None:
 def test_a_name_that_is_no_string_becomes_one(recorded: Any) -> None:
     assert recorded.tracer.start_span(17).name == "17"
     assert recorded.tracer.start_span("\ud800").name == "\ufffd"
+
+
+@pytest.mark.parametrize("no", [None, 0, "", []])
+@pytest.mark.parametrize("name", ["record_exception", "set_status_on_exception"])
+def test_a_switch_that_is_no_bool_counts_by_its_truth(recorded: Any, name: str, no: object) -> None:
+    for start in (recorded.tracer.start_span, recorded.tracer.start_as_current_span):
+        with pytest.raises(LookupError), start("op", **{name: no}) as span:
+            raise LookupError
+        assert len(span.events) == (0 if name == "record_exception" else 1)
+        assert span.status.status_code is (StatusCode.ERROR if name == "record_exception" else StatusCode.UNSET)
+
+
+def test_a_switch_that_cannot_say_whether_it_is_true_is_taken_for_true(recorded: Any) -> None:
+    class Mute:
+        def __bool__(self) -> bool:
+            raise ValueError
+
+    with recorded.tracer.start_as_current_span("op", end_on_exit=Mute()) as span:
+        pass
+    assert span.end_time is not None
+
+
+def test_a_status_description_keeps_its_text_though_utf_8_cannot_hold_all_of_it(recorded: Any) -> None:
+    span = recorded.tracer.start_span("op")
+    span.set_status(StatusCode.ERROR, "caf\u00e9 \ud800 closed")
+    span.end()
+    assert span.status.description == "caf\u00e9 \ufffd closed"

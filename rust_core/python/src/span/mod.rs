@@ -105,7 +105,9 @@ impl Span {
             return Ok(());
         };
         let code = api.status_code(&status.getattr("status_code")?).unwrap_or_default();
-        self.take_status(py, code, status.getattr("description")?.extract::<Option<String>>().unwrap_or_default());
+        let description = status.getattr("description")?;
+        let description = description.cast::<PyString>().ok().map(|text| encode::text_of(text).as_str().to_owned());
+        self.take_status(py, code, description);
         Ok(())
     }
 
@@ -172,10 +174,12 @@ impl Span {
             Phase::Live => {
                 state.phase = Phase::Ended;
                 state.end_ns = end_ns.unwrap_or_else(now_ns);
-                let recording = state.recording;
+                let (recording, of_parent) = (state.recording, state.is_of_parent());
                 drop(state);
-                if recording {
-                    this.tracer(py).recorder.get().finish(slf);
+                match (recording, of_parent) {
+                    (true, false) => this.tracer(py).recorder.get().finish(slf),
+                    (true, true) => this.tracer(py).recorder.get().count_lost(py, true),
+                    (false, _) => {}
                 }
                 Ok(())
             }
@@ -356,7 +360,21 @@ impl Span {
     }
 }
 
+impl Drop for Span {
+    fn drop(&mut self) {
+        if self.state.get_mut().is_recording() {
+            self.count_unended();
+        }
+    }
+}
+
 impl Span {
+    /// A span that nobody ends does not live for ever.
+    #[cold]
+    fn count_unended(&self) {
+        Python::try_attach(|py| self.tracer.get().recorder.get().count_lost(py, self.state.borrow(py).is_of_parent()));
+    }
+
     #[inline]
     pub fn create<'py>(
         tracer: &Bound<'py, Tracer>,

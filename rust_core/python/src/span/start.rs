@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use pyspan_core::clock::now_ns;
 use pyspan_core::context::{RANDOM_TRACE_ID, SAMPLED, SpanContext};
+use pyspan_core::fork;
 use pyspan_core::ids::{SpanId, TraceId, random_span_id, random_trace_id};
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
         let mut state = this.state.borrow_mut(py);
         state.phase = Phase::Live;
         state.recording = sampling.recording;
+        state.generation = fork::generation();
         state.context = Some(context);
         state.trace_state = sampling.trace_state;
         state.parent = parent;

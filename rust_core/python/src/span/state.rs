@@ -5,6 +5,7 @@ use crate::encode;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyspan_core::context::SpanContext;
+use pyspan_core::fork;
 use pyspan_core::span::{Body, Header, StatusCode};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -100,6 +101,8 @@ pub enum Phase {
 pub struct State {
     pub phase: Phase,
     pub recording: bool,
+    /// The process that started it, as [`fork::generation`] counts them.
+    pub generation: u32,
     pub status: StatusCode,
     pub name: Py<PyString>,
     pub context: Option<SpanContext>,
@@ -121,6 +124,7 @@ impl State {
         Self {
             phase: Phase::Unstarted,
             recording: false,
+            generation: 0,
             status: StatusCode::Unset,
             name,
             context: None,
@@ -140,6 +144,12 @@ impl State {
     #[inline]
     pub fn is_recording(&self) -> bool {
         self.recording && self.phase == Phase::Live
+    }
+
+    /// True in a forked child, for a span of its parent: the parent exports it.
+    #[inline]
+    pub fn is_of_parent(&self) -> bool {
+        self.generation != fork::generation()
     }
 
     #[inline]
