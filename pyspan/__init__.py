@@ -60,7 +60,9 @@ def configure(
 
 
 def force_flush(timeout: float = 30.0) -> bool:
-    """Export what has ended so far; False where that took longer than `timeout` seconds or something was lost.
+    """Export what has ended so far; False where that took longer than `timeout` seconds or some of it was lost.
+
+    Spans that a full queue has dropped before were never queued: they change nothing here, `stats()` counts them.
 
     Raises:
         ConfigurationError: `timeout` is no number from 0 to 86,400.
@@ -78,10 +80,22 @@ def shutdown() -> None:
 
 
 def stats() -> dict[str, Any]:
-    """Return what became of all spans of this process, in numbers.
+    """Return what became of the spans of this process, in numbers, summed over its providers and their exporters.
 
-    The keys are started, ended, live, unsampled, queued_spans, in_flight, exported, dropped and dropped_<reason>;
-    `exporters` has those of each exporter.
+    A provider that nobody holds any more takes its numbers along. `exporters` lists those of each exporter by itself,
+    with its name under `exporter`. In spans, unless said otherwise:
+
+    - started, ended: recording spans; unended: those that were dropped without an end; left_to_parent: those that a
+      forked child found open, or in its queue, and left to its parent; live: started and none of these.
+    - unsampled: those that record nothing.
+    - accepted: let into a queue; taken: out of it again; queued_spans, queued_bytes: in it now; in_flight: under way.
+    - exported: taken and kept by the receiver; rejected: taken and thrown away by it (OTLP partial success); failed:
+      those that a Python exporter failed to export; dead_lettered: set aside; batches: requests that were taken.
+    - retried: sent again; failures_<status>: requests that failed.
+    - dropped: all lost, the sum of these: dropped_queue_full, dropped_too_large (larger than the whole queue),
+      dropped_after_shutdown (ended too late), dropped_at_shutdown (its deadline passed), dropped_gave_up (the export
+      timeout passed), dropped_refused (as the wrong credentials are), dropped_permanent (the receiver will never take
+      them), dropped_worker_failed.
     """
     from pyspan.sdk import _stats
 

@@ -9,12 +9,12 @@ __all__ = ["BatchSettings", "QueueSettings"]
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """Bounds of the queue, in spans and bytes.
+    """Bounds of the queue, in spans and bytes; by default the bytes are reached first by all but empty spans.
 
     `block_timeout` is how long `end()` waits for room in seconds before it drops; None drops at once.
     """
 
-    max_spans: int = 65_536
+    max_spans: int = 524_288
     max_bytes: int = 32 << 20
     block_timeout: float | None = None
 

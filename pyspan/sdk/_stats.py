@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pyspan.sdk.trace._provider import living_providers
+from pyspan.sdk.trace._wiring import living_wirings
 
 __all__ = ["stats"]
 
-ALWAYS = ("started", "ended", "live", "unsampled", "accepted", "queued_spans", "in_flight", "exported", "dropped")
+SPANS = ("started", "ended", "live", "unended", "left_to_parent", "unsampled")
+ALWAYS = (*SPANS, "accepted", "queued_spans", "in_flight", "exported", "dropped")
 
 
 def stats() -> dict[str, Any]:
     """Add up the counts of providers and exporters; `dropped` is the sum of all `dropped_<reason>`."""
     totals: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))
     exporters: list[dict[str, Any]] = []
-    for provider in living_providers():
-        counts = provider._stats()
+    for wiring in living_wirings():
+        counts = wiring.stats()
         exporters += counts.pop("exporters")
         totals.update(counts)
     for report in exporters:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +26,10 @@ pyspan.configure("ending")
 with trace.get_tracer("script").start_as_current_span("last words"):
     pass
 """
+
+
+EXITING = "print('ready', flush=True)"
+WAITING = "print('ready', flush=True); time.sleep(30)"
 
 
 @pytest.fixture
@@ -152,3 +159,34 @@ trace.get_tracer("x").start_span("printed").end()
     process = start(code, sink.endpoint)
     printed, _ = process.communicate(timeout=20)
     assert printed == "printed"
+
+
+@pytest.mark.parametrize("first", [None, signal.SIGTERM], ids=["exit", "SIGTERM"])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_last_flush_ends_it_with_the_line_that_says_what_is_lost(
+    first: signal.Signals | None, second: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        process = start(EXITING if first is None else WAITING, f"http://127.0.0.1:{hanging.getsockname()[1]}")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if first is not None:
+            process.send_signal(first)
+        hanging.settimeout(30)
+        connection, _ = hanging.accept()  # the last flush is under way
+        with connection:
+            process.send_signal(second)
+            begun = time.monotonic()
+            _, errors = process.communicate(timeout=30)
+            assert time.monotonic() - begun < 4.5  # not the whole 5 s
+    assert re.search(r"OTLPSpanExporter: 1 spans (dropped|not delivered)", errors), errors
+
+
+def test_sigterm_with_the_backend_dead_says_what_is_lost() -> None:
+    process = start(WAITING, f"http://127.0.0.1:{free_port()}")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+    assert "OTLPSpanExporter: 1 spans not delivered" in errors

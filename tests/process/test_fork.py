@@ -77,18 +77,41 @@ def test_tracing_that_starts_in_the_worker_itself_delivers(sink: OtlpSink) -> No
     assert "inside" in names(sink)
 
 
-def test_a_fork_in_the_middle_of_a_span_ends_it_in_both(sink: OtlpSink) -> None:
+def test_a_span_belongs_to_the_process_that_started_it_though_a_forked_child_ends_it_too(sink: OtlpSink) -> None:
     run(
         """
         with tracer.start_as_current_span("around"):
             child = os.fork()
             with tracer.start_as_current_span("child" if child == 0 else "parent"):
                 pass
-        if child: os.wait()
+        stats = pyspan.stats()
+        assert (stats["live"], stats["left_to_parent"]) == (0, 1 if child == 0 else 0)
+        if child: assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
         """,
         sink.endpoint,
     )
-    assert names(sink) == ["around", "around", "child", "parent"]
+    assert names(sink) == ["around", "child", "parent"]
+    around, child, parent = sorted((span for _, span in spans(sink)), key=lambda span: span.name)
+    assert child.parent_span_id == parent.parent_span_id == around.span_id
+
+
+def test_ids_of_a_child_are_its_own_also_without_a_queue(sink: OtlpSink) -> None:
+    run(
+        """
+        from pyspan.sdk.trace import TracerProvider
+        tracer = TracerProvider(shutdown_on_exit=False).get_tracer("no exporter")
+        tracer.start_span("seeds the generator")
+        reading, writing = os.pipe()
+        child = os.fork()
+        os.write(writing, b"%032x" % tracer.start_span("x").get_span_context().trace_id)
+        if child == 0: os._exit(0)
+        os.wait()
+        ids = os.read(reading, 64)
+        assert len(ids) == 64
+        assert ids[:32] != ids[32:]
+        """,
+        sink.endpoint,
+    )
 
 
 def test_a_python_exporter_works_in_the_child(sink: OtlpSink) -> None:

@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspan.sdk.trace._provider import TracerProvider
+    from pyspan.sdk.trace._wiring import Wiring
 
-__all__ = ["flush_at_exit", "forget"]
+__all__ = ["end_with", "flush_at_exit", "forget"]
+
+logger = logging.getLogger(__name__)
+
+# How long the line that says what is lost may take to be written.
+LAST_LINE = 1.0
 
 
-def flush_at_exit(provider: TracerProvider) -> None:
-    """Shut `provider` down when the process ends on its own accord, and flush it when SIGTERM ends it."""
+class Worker(Protocol):
+    """A thread's owner, such as BackgroundWorker and Batcher."""
+
+    def shutdown(self, timeout: float) -> bool: ...
+    def end(self) -> None: ...
+
+
+def flush_at_exit(wiring: Wiring, provider: TracerProvider) -> None:
+    """Shut `provider` down when the process ends on its own accord, and flush it when SIGTERM ends it.
+
+    Where only its tracers are left by then, what they write to is what is shut down.
+    """
     if not _watcher.is_watching:
         _watch()
-    _providers.add(provider)
+    _wirings[wiring] = weakref.ref(provider)
 
 
-def forget(provider: TracerProvider) -> None:
-    """Do without `provider` from now on."""
-    _providers.discard(provider)
+def forget(wiring: Wiring) -> None:
+    """Do without `wiring` from now on."""
+    _wirings.pop(wiring, None)
 
 
-# Strong references: a provider that only its tracers still know has spans to export.
-_providers: set[TracerProvider] = set()
+def end_with(owner: object, worker: Worker) -> None:
+    """Have `worker` ship what it has and end once nobody holds `owner`; the end of the process waits for that."""
+    weakref.finalize(owner, _end, worker).atexit = False
+
+
+_wirings: weakref.WeakKeyDictionary[Wiring, weakref.ref[TracerProvider]] = weakref.WeakKeyDictionary()
+# Alive for as long as their threads.
+_ending: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _end(worker: Worker) -> None:
+    if not sys.is_finalizing():
+        _ending.add(worker)
+        worker.end()
 
 
 class _Watch:
     """Stands for this module among what is renewed in a forked child."""
 
     is_watching = False
+    is_ending = False
 
 
 _watcher = _Watch()
@@ -47,40 +80,93 @@ _watcher = _Watch()
 
 def _watch() -> None:
     _watcher.is_watching = True
-    atexit.register(_shut_down_all)
     in_forked_child(_watcher, lambda _: _flush_at_end_of_worker())
     _flush_at_end_of_worker()
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        with contextlib.suppress(ValueError):  # sub-interpreters have no signals
-            signal.signal(signal.SIGTERM, _on_sigterm)
+        signal.signal(signal.SIGTERM, _on_sigterm)
 
 
 def _shut_down_all() -> None:
+    _watcher.is_ending = True
     deadline = time.monotonic() + SHUTDOWN_MILLIS / 1000
-    for provider in list(_providers):
-        shutdown_within(provider, (deadline - time.monotonic()) * 1000)
+    for shut_down in _shutdowns():
+        deadline = _shut_down_by(deadline, shut_down)
+
+
+def _shut_down_by(deadline: float, shut_down: Callable[[float], object]) -> float:
+    """Return the deadline for the next: Ctrl-C makes it now, so that each still says what it has lost."""
+    try:
+        shut_down(max(0.0, deadline - time.monotonic()))
+    except KeyboardInterrupt:
+        deadline = time.monotonic()
+        shut_down(0.0)
+    return deadline
+
+
+def _shutdowns() -> list[Callable[[float], object]]:
+    """Return what shuts down each provider, or what is left of it, and each worker on its way out, in seconds."""
+    parts = [provider() or wiring for wiring, provider in list(_wirings.items())]
+    return [*[partial(_shut_down, part) for part in parts], *[worker.shutdown for worker in list(_ending)]]
+
+
+def _shut_down(part: TracerProvider | Wiring, timeout: float) -> None:
+    shutdown_within(part, timeout * 1000)
 
 
 def _flush_all(timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    for provider in list(_providers):
-        provider.force_flush(max(0, int((deadline - time.monotonic()) * 1000)))
+    for wiring, provider in list(_wirings.items()):
+        part = provider() or wiring
+        if part.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) is False:
+            _say_left(wiring)
+    for worker in list(_ending):
+        worker.shutdown(max(0.0, deadline - time.monotonic()))
+
+
+def _say_all_left() -> None:
+    for wiring in list(_wirings):
+        _say_left(wiring)
+    for worker in list(_ending):
+        worker.shutdown(0.0)
+
+
+def _say_left(wiring: Wiring) -> None:
+    for report in wiring.stats()["exporters"]:
+        left = report.get("queued_spans", 0) + report.get("in_flight", 0)
+        if left:
+            logger.warning("%s: %d spans not delivered in time (the process is ending)", report["exporter"], left)
 
 
 def _on_sigterm(number: int, _: Any) -> None:
     """Flush, then die as the process would have died without us.
 
-    Another thread flushes: the one interrupted here can hold a lock that the flush needs. And it is no shutdown, since
-    process 1 of a container survives the signal and goes on.
+    It is no shutdown, since process 1 of a container survives the signal and goes on. A second signal, and one that
+    comes while Python exits, waits for nothing but the line that says what is lost.
     """
-    timeout = SHUTDOWN_MILLIS / 1000
-    flush = threading.Thread(target=_flush_all, args=(timeout,), name="pyspan-sigterm", daemon=True)
-    with contextlib.suppress(RuntimeError):  # Python is exiting: it starts no thread, and is flushing already
-        flush.start()
-        flush.join(timeout)
+    if _watcher.is_ending:
+        _in_thread(_say_all_left, LAST_LINE)
+    else:
+        _watcher.is_ending = True
+        timeout = SHUTDOWN_MILLIS / 1000
+        try:
+            _in_thread(partial(_flush_all, timeout), timeout + LAST_LINE)
+        except KeyboardInterrupt:
+            _in_thread(_say_all_left, LAST_LINE)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     signal.signal(number, _on_sigterm)
+    _watcher.is_ending = False
+
+
+def _in_thread(work: Callable[[], object], timeout: float) -> None:
+    """Work in another thread for up to `timeout` seconds: the one interrupted here can hold a lock that is needed."""
+    thread = threading.Thread(target=work, name="pyspan-sigterm", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # Python is exiting and starts none
+        work()
+    else:
+        thread.join(timeout)
 
 
 def _flush_at_end_of_worker() -> None:
@@ -101,3 +187,6 @@ def _add_finalizer(_: _Watch) -> None:
     util: Any = sys.modules["multiprocessing.util"]
     # Finalizers run from high to low priority; queues of multiprocessing end at 10, user code may trace until then.
     util.Finalize(None, _flush_all, args=(SHUTDOWN_MILLIS / 1000,), exitpriority=0)
+
+
+atexit.register(_shut_down_all)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
@@ -12,17 +11,13 @@ from opentelemetry import trace as trace_api
 from pyspan import _core
 from pyspan.sdk._environment import OTEL_SDK_DISABLED, is_on
 from pyspan.sdk.resources import Resource
-from pyspan.sdk.resources._aggregate import process_dependent_resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
-from pyspan.sdk.trace._processor import (
-    SHUTDOWN_MILLIS,
-    SpanProcessor,
-    SynchronousMultiSpanProcessor,
-    shutdown_within,
-)
+from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
+from pyspan.sdk.trace._tracers import Tracers
+from pyspan.sdk.trace._wiring import Wiring
 from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
@@ -33,23 +28,17 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._concurrent import ConcurrentMultiSpanProcessor
     from pyspan.sdk.trace._config import _TracerConfiguratorT
 
-__all__ = ["TracerProvider", "living_providers"]
+__all__ = ["TracerProvider"]
 
 logger = logging.getLogger(__name__)
-
-_living: weakref.WeakSet[TracerProvider] = weakref.WeakSet()
-
-
-def living_providers() -> list[TracerProvider]:
-    """Return the providers of this process, for counting."""
-    return list(_living)
 
 
 class TracerProvider(trace_api.TracerProvider):
     """Gives tracers, and takes their spans to processors.
 
-    With `shutdown_on_exit` it is shut down when the process ends. `meter_provider` is taken for the signature's sake:
-    counts are in `pyspan.stats()`.
+    With `shutdown_on_exit` it is shut down when the process ends, also where only its tracers are left. Once these and
+    their spans are gone too, its processors export what they have and end their threads.
+    `meter_provider` is taken for the signature's sake: counts are in `pyspan.stats()`.
     """
 
     def __init__(
@@ -66,25 +55,22 @@ class TracerProvider(trace_api.TracerProvider):
     ) -> None:
         self.sampler = sampler or sampling._get_from_env_or_default()
         self.id_generator = id_generator or RandomIdGenerator()
-        self._resource = Resource.create({}) if resource is None else resource
+        resource = Resource.create({}) if resource is None else resource
         self._span_limits = span_limits or limits_of_environment()
         self._disabled = is_on(OTEL_SDK_DISABLED)
         self._meter_provider = meter_provider
         self._tracer_configurator = _tracer_configurator or _default_tracer_configurator
-        self._tracers: dict[InstrumentationScope, _core.Tracer] = {}
-        self._tracers_lock = threading.Lock()
-        self._recorder = self._make_recorder()
+        self._tracers = Tracers()
+        self._recorder = self._make_recorder(resource)
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
-        self._attached: list[SpanProcessor] = []
-        self._wire_processors()
-        _living.add(self)
+        self._wiring = Wiring(self._recorder, resource, self._active_span_processor)
         in_forked_child(self, TracerProvider._handle_fork)
         if shutdown_on_exit:
-            _exit.flush_at_exit(self)
+            _exit.flush_at_exit(self._wiring, self)
 
     @property
     def resource(self) -> Resource:
-        return self._resource
+        return self._wiring.resource
 
     def get_tracer(
         self,
@@ -93,19 +79,21 @@ class TracerProvider(trace_api.TracerProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> trace_api.Tracer:
-        """Return the tracer of a scope, always the same one; a no-op tracer under OTEL_SDK_DISABLED=true."""
+        """Return the tracer of a scope; a no-op tracer under OTEL_SDK_DISABLED=true.
+
+        It is always the same one while somebody holds it, and while it is among the last 1,000 asked for.
+        """
         if self._disabled:
             return trace_api.NoOpTracer()
         if not instrumenting_module_name:
             logger.error("get_tracer called with missing module name.")
         scope = InstrumentationScope(
-            instrumenting_module_name or "", instrumenting_library_version or "", schema_url, attributes
+            _text("name", instrumenting_module_name) or "",
+            _text("version", instrumenting_library_version) or "",
+            _text("schema_url", schema_url),
+            _mapping(attributes),
         )
-        with self._tracers_lock:
-            tracer = self._tracers.get(scope)
-            if tracer is None:
-                tracer = self._tracers[scope] = self._make_tracer(scope)
-        return tracer  # type: ignore[return-value]  # registered as one in pyspan.sdk.trace
+        return self._tracers.find(scope, self._make_tracer)  # type: ignore[return-value]  # registered as one in pyspan.sdk.trace
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor, at any time; it is called after those before it."""
@@ -117,16 +105,16 @@ class TracerProvider(trace_api.TracerProvider):
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Export the rest within `timeout_millis` and take no more spans; what is lost by then is counted."""
-        _exit.forget(self)
-        shutdown_within(self._active_span_processor, timeout_millis)
+        self._wiring.shutdown(timeout_millis)
+        _exit.forget(self._wiring)
 
-    def _make_recorder(self) -> _core.Recorder:
+    def _make_recorder(self, resource: Resource) -> _core.Recorder:
         # Random ids are made natively; the SDK's own auto-configuration hands its class of the same name.
         is_random = type(self.id_generator).__name__ == "RandomIdGenerator"
         return _core.Recorder(
-            self._resource,
-            _core.encode_resource(self._resource.attributes),
-            self._resource.schema_url,
+            resource,
+            _core.encode_resource(resource.attributes),
+            resource.schema_url,
             self._span_limits._to_native(),
             self.sampler,
             getattr(self.sampler, "_native", None),
@@ -139,42 +127,17 @@ class TracerProvider(trace_api.TracerProvider):
         tracer.enabled = self._apply_tracer_configurator(scope).is_enabled
         return tracer
 
-    def _wire_processors(self) -> None:
-        """Let queues be filled natively, and have Python called only where a processor asks for it.
-
-        That needs a list of processors that we know; any other active processor is called as it is.
-        """
-        active = self._active_span_processor
-        if type(active) is not SynchronousMultiSpanProcessor:
-            self._recorder.set_processor(active)
-            return
-        active._on_change = self._rewire
-        self._rewire()
-
-    def _rewire(self) -> None:
-        called: list[SpanProcessor] = []
-        for processor in self._active_span_processor._span_processors:
-            if processor not in self._attached and _attach(processor, self._recorder):
-                self._attached.append(processor)
-            if processor not in self._attached:
-                called.append(processor)
-        self._recorder.set_processor(_joined(called))
-
     def _handle_fork(self) -> None:
-        self._tracers_lock = threading.Lock()
-        self._update_resource(process_dependent_resource())
+        self._tracers.renew_lock()
 
     def _update_resource(self, resource: Resource) -> None:
-        self._resource = self._resource.merge(resource)
-        encoded = _core.encode_resource(self._resource.attributes)
-        self._recorder.set_resource(self._resource, encoded, self._resource.schema_url)
+        self._wiring.update_resource(resource)
 
     def _set_tracer_configurator(self, *, tracer_configurator: _TracerConfiguratorT) -> None:
         """Decide anew which tracers are enabled, those already made included."""
         self._tracer_configurator = tracer_configurator
-        with self._tracers_lock:
-            for scope, tracer in self._tracers.items():
-                tracer.enabled = self._apply_tracer_configurator(scope).is_enabled
+        for scope, tracer in self._tracers.each():
+            tracer.enabled = self._apply_tracer_configurator(scope).is_enabled
 
     def _apply_tracer_configurator(self, instrumentation_scope: InstrumentationScope) -> _TracerConfig:
         try:
@@ -184,19 +147,20 @@ class TracerProvider(trace_api.TracerProvider):
             return _TracerConfig.default()
 
     def _stats(self) -> dict[str, Any]:
-        processors = self._active_span_processor._span_processors
-        reports = [stats() for processor in processors if (stats := getattr(processor, "_stats", None)) is not None]
-        return {**self._recorder.counts(), "exporters": reports}
+        return self._wiring.stats()
 
 
-def _attach(processor: SpanProcessor, recorder: _core.Recorder) -> bool:
-    attach = getattr(type(processor), "_attach", None)  # by the type: mocks have every attribute
-    return attach is not None and bool(attach(processor, recorder))
+def _text(argument: str, value: object) -> str | None:
+    """Return what can be encoded; what is no text is logged, for a library that errs must not stop its user."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        logger.error("get_tracer called with %s=%r, which is no text; its str() is used.", argument, value)
+    return str(value).encode(errors="replace").decode()  # lone surrogates, which UTF-8 cannot hold, become "?"
 
 
-def _joined(processors: list[SpanProcessor]) -> SpanProcessor | None:
-    if len(processors) < 2:
-        return processors[0] if processors else None
-    joined = SynchronousMultiSpanProcessor()
-    joined._span_processors = tuple(processors)
-    return joined
+def _mapping(attributes: Any) -> Attributes:
+    if attributes is None or isinstance(attributes, Mapping):
+        return attributes
+    logger.error("get_tracer called with attributes=%r, which is no mapping; they are left out.", attributes)
+    return None

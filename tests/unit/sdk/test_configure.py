@@ -152,8 +152,8 @@ def test_a_flush_says_which_timeouts_it_takes(timeout: Any) -> None:
 
 
 BAD_VARIABLES = {
-    "OTEL_BSP_MAX_QUEUE_SIZE": ("-1", "65536"),
-    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ("100000", "2048"),
+    "OTEL_BSP_MAX_QUEUE_SIZE": ("-1", "524288"),
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ("1000000", "2048"),
     "OTEL_BSP_SCHEDULE_DELAY": ("0", "5000"),
     "OTEL_BSP_EXPORT_TIMEOUT": ("1" + "0" * 30, "30000"),
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": ("x", "128"),
@@ -376,3 +376,25 @@ def test_stats_count_what_became_of_the_spans() -> None:
 
 def test_the_version_is_known() -> None:
     assert pyspan.__version__.count(".") == 2
+
+
+def test_every_key_of_the_stats_is_explained() -> None:
+    pyspan.configure(
+        exporter=[InMemorySpanExporter(), "otlp=http://127.0.0.1:1"],
+        processors=[SimpleSpanProcessor(InMemorySpanExporter())],
+    )
+    trace.get_tracer("x").start_span("a").end()
+    text = pyspan.stats.__doc__ or ""
+    known = {name for name in pyspan.stats() if not name.startswith("failures_")}
+    assert {"exporters", "unended", "left_to_parent", "dropped_too_large", "failed", "retried"} <= known
+    assert [name for name in known if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_a_span_that_is_dropped_without_an_end_lives_no_more_and_is_counted() -> None:
+    provider = pyspan.configure(exporter="none")
+    tracer = provider.get_tracer("x")
+    ended, unended = tracer.start_span("ended"), tracer.start_span("unended")
+    ended.end()
+    assert provider._stats() == {**provider._stats(), "live": 1, "unended": 0}
+    del ended, unended
+    assert provider._stats() == {**provider._stats(), "started": 2, "ended": 1, "live": 0, "unended": 1}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspan.sdk.trace import _exit
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor
 from pyspan.sdk.trace.export._batcher import Batcher
 from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
-from pyspan.sdk.trace.export._settings import ProcessorSettings
+from pyspan.sdk.trace.export._settings import PYTHON_QUEUE, QUEUE, ProcessorSettings
 from pyspan.sdk.trace.export._shipment import Shipment
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ __all__ = ["BatchSpanProcessor"]
 class BatchSpanProcessor(SpanProcessor):
     """Queues sampled spans and exports them when a batch is full, and every `schedule_delay_millis` at the latest.
 
-    Defaults come from OTEL_BSP_*, then: a queue of 65,536 spans, batches of 2,048, 5 s, 30 s. With an exporter of
-    pyspan's own the spans go from the recorder to the backend without Python objects; any other is called in a thread.
-    A full queue drops what comes and counts it; with `block_timeout`, a native one first waits so many seconds.
+    Defaults come from OTEL_BSP_*, then: batches of 2,048 spans, 5 s, 30 s. With an exporter of pyspan's own spans go
+    from the recorder to the backend without Python objects, through a queue of 524,288 spans and `max_queue_bytes` (32
+    MiB), whichever is reached first; any other is called in a thread, with a queue of 65,536 spans. A full queue drops
+    what comes, counts it and logs it once a minute; with `block_timeout`, a native one first waits so many seconds.
+
+    The thread ends with the processor: once nobody holds it, what is queued is exported within 5 s.
 
     Raises:
-        ValueError: a number is not positive, or a batch would be larger than the queue.
+        TypeError: an argument is no number.
+        ValueError: a number is not positive or not finite, or a batch would be larger than the queue.
     """
 
     def __init__(
@@ -43,24 +48,38 @@ class BatchSpanProcessor(SpanProcessor):
         max_queue_bytes: int | None = None,
         block_timeout: float | None = None,
     ) -> None:
+        own = isinstance(span_exporter, NativeSpanExporter) and is_native(span_exporter)
         settings = ProcessorSettings.read(
-            max_queue_size, schedule_delay_millis, max_export_batch_size, export_timeout_millis
+            max_queue_size,
+            schedule_delay_millis,
+            max_export_batch_size,
+            export_timeout_millis,
+            default_queue=QUEUE.max_spans if own else PYTHON_QUEUE,
         )
         self.span_exporter = span_exporter
         self._shipment: Shipment | Batcher
-        if isinstance(span_exporter, NativeSpanExporter) and is_native(span_exporter):
+        if isinstance(span_exporter, NativeSpanExporter) and own:
             self._shipment = Shipment(
-                span_exporter, settings, max_queue_bytes=max_queue_bytes, block_timeout=block_timeout
+                self,
+                span_exporter._pipeline_exporter,
+                settings,
+                name=span_exporter._name,
+                max_queue_bytes=max_queue_bytes,
+                block_timeout=block_timeout,
             )
         else:
             self._shipment = Batcher(span_exporter, settings)
+            _exit.end_with(self, self._shipment)
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context and span.context.trace_flags.sampled:
             self._shipment.push(span)
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        """Export what is queued; False where that took longer (by default 30 s) or something was lost."""
+        """Export what is queued; False where that took longer (by default 30 s) or some of it was lost.
+
+        Spans for which the queue had no room were never in it: they are counted and logged, and change nothing here.
+        """
         return self._shipment.force_flush(30.0 if timeout_millis is None else timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:

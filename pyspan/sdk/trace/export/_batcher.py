@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from pyspan.sdk.trace._fork import in_forked_child, notice_fork
-from pyspan.sdk.trace._processor import shutdown_within
+from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ __all__ = ["Batcher"]
 logger = logging.getLogger(__name__)
 
 LOG_INTERVAL = 60.0
+LONGEST_LOCK = 0.1
+REASONS = {
+    "dropped_queue_full": "%s: %d spans dropped (queue_full): more came than the exporter took;"
+    " raise OTEL_BSP_MAX_QUEUE_SIZE, or sample",
+    "dropped_after_shutdown": "%s: %d spans dropped (after_shutdown): they ended after its processor was shut down",
+}
 
 
 class Batcher:
@@ -36,6 +43,7 @@ class Batcher:
         self._settings = settings
         self._logged_at = -LOG_INTERVAL
         self._closed = False  # also in children of a process that has shut down
+        self._is_over = False  # the exporter is shut down
         self._renew()
         in_forked_child(self, Batcher._renew)
 
@@ -44,9 +52,11 @@ class Batcher:
         self._queue: deque[ReadableSpan] = deque()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._given_up = False
+        self._give_up_at = math.inf
+        self._is_abandoned = False
         self._asked = 0  # flushes asked for so far
         self._answered = 0
+        self._told: dict[str, int] = {}  # drops that the log knows of
         self._exporting = 0
         self._counts = dict.fromkeys(("accepted", "exported", "failed", "dropped_queue_full"), 0)
         self._counts |= dict.fromkeys(("dropped_after_shutdown", "dropped_at_shutdown"), 0)
@@ -79,18 +89,25 @@ class Batcher:
 
     def shutdown(self, timeout: float) -> bool:
         """Export the rest within `timeout` seconds, drop and count what is left, and shut the exporter down."""
-        if self._closed:
-            return True
         deadline = time.monotonic() + timeout
         self._close()
-        if self._thread is not None:
-            self._thread.join(timeout)
-        elif self._queue:
-            self._export_all()
-        self._given_up = True
-        self._count_left()
-        shutdown_within(self._exporter, (deadline - time.monotonic()) * 1000)
+        try:
+            if self._thread is not None:
+                self._thread.join(timeout)
+            elif self._queue:
+                self._export_all()
+        finally:  # a signal may raise meanwhile: what is lost is still said
+            self._finish(deadline)
         return self._counts["dropped_at_shutdown"] == 0
+
+    def end(self) -> None:
+        """Have the thread do what `shutdown` does, without waiting, from anywhere: the collector may be calling."""
+        self._give_up_at = time.monotonic() + SHUTDOWN_MILLIS / 1000
+        self._closed = self._is_abandoned = True
+        # Whoever holds the lock may wait for one that is held here; the thread then looks at the end of its delay.
+        if self._wake.acquire(timeout=LONGEST_LOCK):
+            self._wake.notify_all()
+            self._wake.release()
 
     def stats(self) -> dict[str, int]:
         """Return accepted, exported, failed and dropped spans, and those in the queue."""
@@ -123,6 +140,8 @@ class Batcher:
             self._answer(asked)
         self._export_batches(partial=True)  # what came while the last export was under way
         self._answer(self._asked)
+        if self._is_abandoned:
+            self._finish(self._give_up_at)
 
     def _wait_for_work(self, due: float) -> int:
         """Wait for a full batch, a flush, the end, or the time; return the newest flush asked for, 0 for none."""
@@ -148,39 +167,65 @@ class Batcher:
         self._export_batches(partial=True)
 
     def _export_batches(self, *, partial: bool) -> None:
-        while not self._given_up and (self._has_full_batch() or (partial and self._queue)):
-            size = min(len(self._queue), self._settings.batch_spans)
-            self._exporting = size
-            self._export([self._queue.popleft() for _ in range(size)])
+        while time.monotonic() < self._give_up_at and (self._has_full_batch() or (partial and self._queue)):
+            spans = self._take()
+            self._count(self._export(spans), len(spans))
+
+    def _take(self) -> list[ReadableSpan]:
+        with self._wake:
+            self._exporting = min(len(self._queue), self._settings.batch_spans)
+            return [self._queue.popleft() for _ in range(self._exporting)]
+
+    def _count(self, result: str, spans: int) -> None:
+        """Count an export that has returned, unless its spans were given up meanwhile."""
+        with self._wake:
+            if self._exporting:
+                self._counts[result] += spans
             self._exporting = 0
 
-    def _export(self, spans: list[ReadableSpan]) -> None:
+    def _export(self, spans: list[ReadableSpan]) -> str:
         try:
             with suppress_instrumentation():
                 result = self._exporter.export(spans)
         except Exception:  # the exporter is anybody's code
             logger.exception("Exception while exporting Span.")
-            self._counts["failed"] += len(spans)
-            return
+            return "failed"
         # By name: exporters written for the other SDK answer with its enum.
-        failed = getattr(result, "name", None) == "FAILURE"
-        self._counts["failed" if failed else "exported"] += len(spans)
+        return "failed" if getattr(result, "name", None) == "FAILURE" else "exported"
 
     def _close(self) -> None:
         with self._wake:
             self._closed = True
             self._wake.notify_all()
 
+    def _finish(self, deadline: float) -> None:
+        """Give up what is left, say so, and shut the exporter down, once."""
+        self._give_up_at = -math.inf
+        self._count_left()
+        self._say_drops()
+        if not self._is_over:
+            self._is_over = True
+            shutdown_within(self._exporter, (deadline - time.monotonic()) * 1000)
+
     def _count_left(self) -> None:
-        left = len(self._queue) + self._exporting
-        self._queue.clear()
-        if left:
+        with self._wake:
+            left = len(self._queue) + self._exporting
+            self._queue.clear()
+            self._exporting = 0
             self._counts["dropped_at_shutdown"] += left
+        if left:
             logger.warning("%d spans dropped: %s has not taken them in time", left, type(self._exporter).__name__)
 
     def _drop(self, reason: str) -> bool:
         self._counts[reason] += 1
         if time.monotonic() - self._logged_at >= LOG_INTERVAL:
             self._logged_at = time.monotonic()
-            logger.warning("Span dropped (%s), %d of them so far", reason, self._counts[reason])
+            self._say_drops()
         return False
+
+    def _say_drops(self) -> None:
+        for reason, message in REASONS.items():
+            dropped = self._counts[reason]
+            spans, self._told[reason] = dropped - self._told.get(reason, 0), dropped
+            if spans:
+                logger.warning(message, type(self._exporter).__name__, spans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 from pyspan.sdk.trace.export._exporter import SpanExporter, SpanExportResult
@@ -10,7 +11,7 @@ from pyspan.sdk.trace.export._settings import ProcessorSettings
 from pyspan.sdk.trace.export._shipment import Shipment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyspan.pipeline.exporter import Exporter
     from pyspan.pipeline.stats import Stats
@@ -57,8 +58,21 @@ class NativeSpanExporter(SpanExporter):
     def _shipment(self) -> Shipment:
         with self._lock:
             if self._direct is None:
-                self._direct = Shipment(self, ProcessorSettings.read(None, None, None, None))
+                settings = ProcessorSettings.read(None, None, None, None)
+                self._direct = Shipment(self, _weak_maker(self), settings, name=self._name)
             return self._direct
+
+
+def _weak_maker(exporter: NativeSpanExporter) -> Callable[[Stats], Exporter]:
+    known = weakref.ref(exporter)
+
+    def make(stats: Stats) -> Exporter:
+        alive = known()
+        if alive is None:
+            raise RuntimeError("the exporter that the spans were given to is gone")
+        return alive._pipeline_exporter(stats)
+
+    return make
 
 
 def is_native(exporter: object) -> bool:

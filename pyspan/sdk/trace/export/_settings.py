@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ __all__ = ["ProcessorSettings"]
 
 QUEUE = QueueSettings()
 BATCH = BatchSettings()
+# Spans that wait as Python objects take about 1 KB each and no count of bytes bounds them.
+PYTHON_QUEUE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,24 @@ class ProcessorSettings:
         schedule_delay_millis: float | None,
         max_export_batch_size: int | None,
         export_timeout_millis: float | None,
+        default_queue: int = QUEUE.max_spans,
     ) -> ProcessorSettings:
         """Fill in what is None from OTEL_BSP_*, then from the defaults; a batch is by default no larger than the queue.
 
         A variable that cannot be used is warned about, and the default holds.
 
         Raises:
-            ValueError: a number is not positive, or a batch would be larger than the queue.
+            TypeError: an argument is no number.
+            ValueError: a number is not positive or not finite, or a batch would be larger than the queue.
         """
+        _check_numbers(
+            max_queue_size=max_queue_size,
+            schedule_delay_millis=schedule_delay_millis,
+            max_export_batch_size=max_export_batch_size,
+            export_timeout_millis=export_timeout_millis,
+        )
         environ = os.environ
-        queue = _given(max_queue_size, lambda: integer(environ, env.OTEL_BSP_MAX_QUEUE_SIZE, QUEUE.max_spans))
+        queue = _given(max_queue_size, lambda: integer(environ, env.OTEL_BSP_MAX_QUEUE_SIZE, default_queue))
         batch = _given(max_export_batch_size, lambda: _batch_from_env(int(queue)))
         delay = _given(
             schedule_delay_millis, lambda: milliseconds(environ, env.OTEL_BSP_SCHEDULE_DELAY, BATCH.delay) * 1000
@@ -71,6 +82,14 @@ def _batch_from_env(queue: int) -> int:
     if size <= queue:
         return size
     return unusable(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, str(size), f"at most the queue's size, {queue}", default)
+
+
+def _check_numbers(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None and not isinstance(value, (int, float)):
+            raise TypeError(f"{name}={value!r} is no number; give one, or None for the default.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name}={value!r} is not finite; give a finite number, or None for the default.")
 
 
 def _check(queue: float, delay: float, batch: float) -> None:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspan._core import Span, SpanQueue
 from pyspan.config import BatchSettings, QueueSettings
+from pyspan.sdk.trace import _exit
 from pyspan.sdk.trace._fork import notice_fork
 from pyspan.sdk.trace.export._worker import make_worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspan._core import Recorder
+    from pyspan.pipeline.background import BackgroundWorker
+    from pyspan.pipeline.exporter import Exporter
+    from pyspan.pipeline.stats import Stats
     from pyspan.sdk.trace._readable_span import ReadableSpan
-    from pyspan.sdk.trace.export._native import NativeSpanExporter
     from pyspan.sdk.trace.export._settings import ProcessorSettings
 
 __all__ = ["Shipment"]
 
 
 class Shipment:
-    """Takes spans to a native exporter: natively from a recorder, or one by one through `push`."""
+    """Takes spans to a native exporter: natively from a recorder, or one by one through `push`.
+
+    Its worker ends with `owner`, which `make_exporter` must not hold, or by `shutdown`.
+    """
 
     def __init__(
         self,
-        exporter: NativeSpanExporter,
+        owner: object,
+        make_exporter: Callable[[Stats], Exporter],
         settings: ProcessorSettings,
         *,
+        name: str,
         max_queue_bytes: int | None = None,
         block_timeout: float | None = None,
     ) -> None:
@@ -36,8 +47,9 @@ class Shipment:
             batch_bytes=BatchSettings().max_bytes,
             block_timeout=block_timeout,
         )
-        self._worker = make_worker(self._queue, exporter, settings.batching())
-        self._queue.on_first_span(self._start)
+        self._worker = make_worker(self._queue, make_exporter, settings.batching(), name)
+        self._queue.on_first_span(partial(_start, self._worker))
+        _exit.end_with(owner, self._worker)
 
     def attach(self, recorder: Recorder) -> None:
         """Have a recorder fill the queue."""
@@ -52,7 +64,7 @@ class Shipment:
         return self._queue.push(rerecord(span))
 
     def force_flush(self, timeout: float) -> bool:
-        """Ship what is queued; False where that took longer or something was lost."""
+        """Ship what is queued; False where that took longer or some of it was lost."""
         return self._worker.force_flush(timeout)
 
     def shutdown(self, timeout: float) -> bool:
@@ -63,6 +75,7 @@ class Shipment:
         """Return the counts of queue and worker."""
         return {**self._queue.counts(), **self._worker.stats.counts()}
 
-    def _start(self) -> None:
-        notice_fork()
-        self._worker.start()
+
+def _start(worker: BackgroundWorker) -> None:
+    notice_fork()
+    worker.start()

@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation_here
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspan._core import SpanQueue
     from pyspan.config import BatchSettings, KafkaSettings, OtlpSettings
     from pyspan.pipeline.background import BackgroundWorker
     from pyspan.pipeline.exporter import Exporter
     from pyspan.pipeline.specs import ExporterSpec
     from pyspan.pipeline.stats import Stats
-    from pyspan.sdk.trace.export._native import NativeSpanExporter
 
 __all__ = ["make_worker", "open_kafka", "open_otlp", "parse_named"]
 
 
-def make_worker(queue: SpanQueue, exporter: NativeSpanExporter, batch: BatchSettings) -> BackgroundWorker:
+def make_worker(
+    queue: SpanQueue, make_exporter: Callable[[Stats], Exporter], batch: BatchSettings, name: str
+) -> BackgroundWorker:
     """Make the worker of a queue; no event loop is imported until its thread runs."""
     from pyspan.pipeline.background import BackgroundWorker
     from pyspan.pipeline.settings import WorkerSettings
 
     return BackgroundWorker(
         queue,
-        exporter._pipeline_exporter,
+        make_exporter,
         WorkerSettings(batch=batch),
-        name=exporter._name,
+        name=name,
         on_thread_start=suppress_instrumentation_here,
     )
 

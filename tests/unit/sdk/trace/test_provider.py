@@ -21,6 +21,7 @@ from pyspan.sdk.trace import (
     _RuleBasedTracerConfigurator,
     _TracerConfig,
 )
+from pyspan.sdk.trace._tracers import KEPT
 from pyspan.sdk.trace.export import SimpleSpanProcessor
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -191,3 +192,58 @@ def test_a_provider_that_nobody_knows_is_collected() -> None:
     del provider
     gc.collect()
     assert known() is None
+
+
+def test_a_tracer_name_that_is_no_text_is_logged_and_used_as_text(caplog: pytest.LogCaptureFixture) -> None:
+    provider, exporter = make()
+    odd: Any = (5, 1.5, ["schema"], 3)
+    provider.get_tracer(*odd).start_span("x").end()
+    scope = exporter.get_finished_spans()[0].instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version, scope.schema_url, dict(scope.attributes or {})) == ("5", "1.5", "['schema']", {})
+    assert all(f"{name}=" in caplog.text for name in ("name", "version", "schema_url", "attributes"))
+
+
+def test_a_tracer_name_that_utf_8_cannot_hold_is_mended() -> None:
+    provider, exporter = make()
+    provider.get_tracer("caf\u00e9 \ud800").start_span("x").end()
+    scope = exporter.get_finished_spans()[0].instrumentation_scope
+    assert scope is not None
+    assert scope.name == "caf\u00e9 ?"
+
+
+def test_a_provider_that_nobody_holds_is_gone_without_the_collector() -> None:
+    gc.disable()
+    try:
+        provider, exporter = make()
+        provider.get_tracer("x").start_span("x").end()
+        exporter.clear()  # its spans hold their tracer
+        known, recorder = weakref.ref(provider), weakref.ref(provider._recorder)
+        del provider
+        assert (known(), recorder()) == (None, None)
+    finally:
+        gc.enable()
+
+
+def test_a_tracer_takes_its_spans_to_the_processors_of_a_provider_that_is_gone() -> None:
+    provider, exporter = make()
+    tracer = provider.get_tracer("x")
+    active = provider._active_span_processor
+    del provider
+    late = InMemorySpanExporter()
+    active.add_span_processor(SimpleSpanProcessor(late))
+    tracer.start_span("x").end()
+    assert names(exporter) == names(late) == ["x"]
+
+
+def test_tracers_that_nobody_holds_are_forgotten_but_for_the_latest() -> None:
+    provider, _ = make()
+    held = provider.get_tracer("held")
+    first = weakref.ref(provider.get_tracer("0"))
+    for number in range(1, 3 * KEPT):
+        provider.get_tracer(str(number))
+    latest: Any = provider.get_tracer(str(3 * KEPT - 1))
+    assert first() is None
+    assert provider.get_tracer("held") is held
+    assert provider.get_tracer(str(3 * KEPT - 1)) is latest
+    assert len(provider._tracers.each()) <= KEPT + 1

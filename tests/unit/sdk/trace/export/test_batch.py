@@ -106,7 +106,9 @@ def test_a_flush_of_nothing_is_done_at_once() -> None:
     processor.shutdown()
 
 
-def test_a_full_queue_drops_what_comes_counts_it_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_queue_drops_what_comes_counts_it_and_says_so_at_once_and_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     gate = Gate()
     processor, tracer, _ = make(gate, max_queue_size=2, max_export_batch_size=1)
     end(tracer, "a")
@@ -117,7 +119,7 @@ def test_a_full_queue_drops_what_comes_counts_it_and_says_so_once(caplog: pytest
     assert [name for batch in gate.batches for name in batch] == ["a", "b", "c"]
     stats = processor._stats()
     assert (stats["accepted"], stats["exported"], stats["dropped_queue_full"]) == (3, 3, 2)
-    assert caplog.text.count("dropped_queue_full") == 1
+    assert caplog.text.count("1 spans dropped (queue_full)") == 2
 
 
 def test_shutdown_exports_the_rest_and_shuts_the_exporter_down() -> None:
@@ -262,3 +264,42 @@ def test_the_environment_sets_queue_and_batch(
 def test_the_exporter_can_be_reached() -> None:
     exporter = InMemorySpanExporter()
     assert BatchSpanProcessor(exporter).span_exporter is exporter
+
+
+def test_a_span_whose_export_was_given_up_is_counted_once() -> None:
+    gate = Gate()
+    processor, tracer, _ = make(gate, max_export_batch_size=1)
+    end(tracer, "a", "b")
+    assert gate.entered.acquire(timeout=5)
+    processor.shutdown(timeout_millis=50)
+    gate.open.set()
+    thread = processor._shipment._thread  # type: ignore[union-attr]
+    assert thread is not None
+    thread.join(30)
+    stats = processor._stats()
+    assert (stats["dropped_at_shutdown"], stats["exported"], stats["in_flight"]) == (2, 0, 0)
+
+
+def test_a_processor_that_nobody_holds_exports_what_is_queued_and_its_thread_ends() -> None:
+    gate = Gate()
+    processor, tracer, provider = make(gate, max_export_batch_size=1)
+    end(tracer, "a", "b", "c")
+    thread = processor._shipment._thread  # type: ignore[union-attr]
+    assert thread is not None
+    assert gate.entered.acquire(timeout=5)
+    del processor, tracer, provider
+    gate.open.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert gate.batches == [["a"], ["b"], ["c"]]
+    assert gate.down
+
+
+@pytest.mark.parametrize(
+    "name", ["max_queue_size", "schedule_delay_millis", "max_export_batch_size", "export_timeout_millis"]
+)
+def test_an_argument_that_is_no_number_is_refused_by_name_and_value(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name}='x' is no number"):
+        BatchSpanProcessor(InMemorySpanExporter(), **{name: "x"})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"{name}=nan is not finite"):
+        BatchSpanProcessor(InMemorySpanExporter(), **{name: float("nan")})  # type: ignore[arg-type]
