@@ -1,0 +1,62 @@
+//! Text of Python strings.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+/// Text of a Python string; lone surrogates, which UTF-8 cannot hold, are replaced.
+pub enum Text<'a> {
+    Borrowed(&'a str),
+    Replaced(String),
+}
+
+impl Text<'_> {
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Replaced(text) => text,
+        }
+    }
+}
+
+/// Returns the text of `string`.
+#[inline]
+pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
+    // SAFETY: the object is a live string; compact ASCII keeps its bytes, which are UTF-8, right behind its header.
+    unsafe {
+        let object = string.as_ptr();
+        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
+            let bytes = std::slice::from_raw_parts(
+                ffi::PyUnicode_1BYTE_DATA(object).cast_const(),
+                ffi::PyUnicode_GET_LENGTH(object).cast_unsigned(),
+            );
+            return Text::Borrowed(std::str::from_utf8_unchecked(bytes));
+        }
+    }
+    string.to_str().map_or_else(|_| Text::Replaced(replaced(string)), Text::Borrowed)
+}
+
+/// Replaces each lone surrogate by one replacement character.
+#[cold]
+pub fn replaced(string: &Bound<'_, PyString>) -> String {
+    let encoded = string.call_method1("encode", ("utf-16-le", "surrogatepass"));
+    let units = encoded.and_then(|encoded| Ok(encoded.cast::<PyBytes>()?.as_bytes().to_vec())).unwrap_or_default();
+    let units: Vec<u16> = units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Returns the text of a name that was cleaned when it was set.
+#[inline]
+pub fn plain_text<'a>(string: &'a Bound<'_, PyString>) -> &'a str {
+    plain_str(string).unwrap_or_default()
+}
+
+/// Text that UTF-8 can hold.
+#[inline]
+pub fn plain_str<'a>(string: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    match text_of(string) {
+        Text::Borrowed(text) => Some(text),
+        Text::Replaced(_) => None,
+    }
+}
