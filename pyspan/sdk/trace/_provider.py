@@ -81,7 +81,7 @@ class TracerProvider(trace_api.TracerProvider):
     ) -> trace_api.Tracer:
         """Return the tracer of a scope; a no-op tracer under OTEL_SDK_DISABLED=true.
 
-        It is always the same one while somebody holds it, and while it is among the last 1,000 asked for.
+        It is always the same one while somebody holds it; 1,000 are kept anyway, the oldest making room.
         """
         if self._disabled:
             return trace_api.NoOpTracer()

@@ -20,7 +20,7 @@ KEPT = 1_000
 
 
 class Tracers:
-    """Gives the same tracer for the same scope as long as somebody holds it, and keeps the last 1,000 asked for."""
+    """Gives the same tracer for the same scope as long as somebody holds it, and keeps 1,000 by itself."""
 
     def __init__(self) -> None:
         self._all: weakref.WeakValueDictionary[InstrumentationScope, Tracer] = weakref.WeakValueDictionary()
@@ -35,11 +35,13 @@ class Tracers:
         """Return the tracer of a scope, made now if need be."""
         dropped = None  # freed after the lock is given back
         with self._lock:
+            tracer = self._latest.get(scope)  # to note each use would cost as much again
+            if tracer is not None:
+                return tracer
             tracer = self._all.get(scope)
             if tracer is None:
                 tracer = self._all[scope] = make(scope)
             self._latest[scope] = tracer
-            self._latest.move_to_end(scope)
             if len(self._latest) > KEPT:
                 dropped = self._latest.popitem(last=False)
         del dropped
