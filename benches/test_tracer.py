@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.propagators.composite import CompositePropagator
@@ -51,9 +52,18 @@ def test_unsampled_spans(report: Any) -> None:
     report("W2 unsampled", _in_turns(tracers.unsampled(), workloads.server_span, 4_000, 1_000))
 
 
+OUR_PROPAGATOR = propagation.CompositePropagator(
+    [propagation.TraceContextTextMapPropagator(), propagation.W3CBaggagePropagator()]
+)
+
+
 def _ours_by_pyspan(tracer: Any) -> Callable[[int], None]:
-    ours = [propagation.TraceContextTextMapPropagator(), propagation.W3CBaggagePropagator()]
-    return workloads.propagated(tracer, CompositePropagator(ours))
+    return workloads.propagated(tracer, OUR_PROPAGATOR)
+
+
+def _by_the_global_one(tracer: Any) -> Callable[[int], None]:
+    propagate.set_global_textmap(OUR_PROPAGATOR)  # in a process of its own
+    return workloads.propagated(tracer, propagate)
 
 
 def _by_the_api(tracer: Any) -> Callable[[int], None]:
@@ -61,16 +71,24 @@ def _by_the_api(tracer: Any) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "workload"),
+    ("by", "workload"),
     [
-        ("W4 extract, span, inject (API's propagators)", _by_the_api),
-        ("W4 extract, span, inject (our propagators)", _ours_by_pyspan),
+        ("API's propagators", _by_the_api),
+        ("opentelemetry.propagate", _by_the_global_one),
+        ("our propagators", _ours_by_pyspan),
     ],
 )
-def test_propagated_spans(report: Any, name: str, workload: Workload) -> None:
+def test_propagated_spans(report: Any, by: str, workload: Workload) -> None:
     ours, peer = tracers.discarding()
     own, theirs = partial(_flushed, ours, workload), partial(_flushed, peer, _by_the_api)
-    report(name, run_in_turns(own, theirs, count=2_000, peer_count=1_000))
+    report(f"W4 extract, span, inject ({by})", run_in_turns(own, theirs, count=10_000, peer_count=1_000))
+
+
+@pytest.mark.parametrize(("name", "workload"), [("extract", workloads.extracted), ("inject", workloads.injected)])
+def test_propagation_alone(report: Any, name: str, workload: Callable[[Any], Callable[[int], None]]) -> None:
+    own, theirs = partial(workload, OUR_PROPAGATOR), partial(workload, API_PROPAGATOR)
+    pair = run_in_turns(own, theirs, count=50_000, peer_count=3_000)
+    report(f"{name} traceparent, tracestate, baggage", pair)
 
 
 def test_encoding(report: Any) -> None:

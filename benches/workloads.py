@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import Tracer
 
-__all__ = ["empty_span", "propagated", "server_span", "start_and_end", "tasks"]
+__all__ = ["empty_span", "extracted", "injected", "propagated", "server_span", "start_and_end", "tasks"]
 
 # Looking up a member of an enum costs more than the attribute that it is for.
 SERVER, CLIENT, OK = SpanKind.SERVER, SpanKind.CLIENT, StatusCode.OK
@@ -74,14 +74,38 @@ def server_span(tracer: Tracer) -> Callable[[int], None]:
     return run
 
 
-def propagated(tracer: Tracer, propagator: TextMapPropagator) -> Callable[[int], None]:
-    """W4: extract traceparent, tracestate and baggage, start a span in that context, inject into a new carrier."""
+def propagated(tracer: Tracer, propagator: Any) -> Callable[[int], None]:
+    """W4: extract traceparent, tracestate and baggage, start a span in that context, inject into a new carrier.
+
+    `propagator` is one, or the module `opentelemetry.propagate`.
+    """
 
     def run(count: int) -> None:
         for _ in range(count):
             context = propagator.extract(CARRIER)
             with tracer.start_as_current_span("op", context=context):
                 propagator.inject({}, context)
+
+    return run
+
+
+def extracted(propagator: TextMapPropagator) -> Callable[[int], None]:
+    """Extraction of the three headers alone."""
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            propagator.extract(CARRIER)
+
+    return run
+
+
+def injected(propagator: TextMapPropagator) -> Callable[[int], None]:
+    """Injection of what was extracted alone."""
+    context = propagator.extract(CARRIER)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            propagator.inject({}, context)
 
     return run
 

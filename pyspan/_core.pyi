@@ -1,11 +1,13 @@
 """Types of the native extension, class by class as in rust_core/python/src."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar, final
 
 from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+from typing_extensions import Self, disjoint_base
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -413,20 +415,57 @@ class SpanQueue:
         dropped_after_shutdown, left_to_parent.
         """
 
-def parse_traceparent(value: str) -> tuple[int, int, int] | None:
-    """Parse a `traceparent` header into trace id, span id and flags; None for an invalid one."""
+@disjoint_base
+class Propagator:
+    """Extracts and injects by several formats, each in turn; never raises an `Exception` of the carrier's code."""
 
-def format_traceparent(span_context: SpanContext) -> str | None:
-    """Format the `traceparent` header of a span context; None for an invalid one."""
+    def __new__(cls, parts: Sequence[str | TextMapPropagator]) -> Self:
+        """Take formats by the names of OTEL_PROPAGATORS, and any other propagators.
 
-def parse_tracestate(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """Parse the lines of a `tracestate` header; empty when it is invalid."""
+        Raises: ValueError for a name that is not known natively.
+        """
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] | None = None
+    ) -> Context:
+        """Return `context` with what the headers say; the first caller that is valid is the remote parent.
 
-def parse_baggage(header: str) -> list[tuple[str, str]]:
-    """Parse a `baggage` header into keys and decoded values; invalid members are left out."""
+        Without a context an empty one, or the current one where baggage is the first format.
+        """
+    def extract_headers(
+        self, headers: Iterable[tuple[str | bytes, str | bytes]], context: Context | None = None
+    ) -> Context:
+        """Do the same with pairs of name and value, as ASGI and Kafka have them; bytes are taken for Latin-1.
 
-def format_baggage(members: Sequence[tuple[str, str]]) -> str:
-    """Format keys and values as a `baggage` header; what exceeds its limits is left out."""
+        Raises: TypeError for anything else.
+        """
+    def inject(self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] | None = None) -> None:
+        """Set the headers of `context`, by default the current one."""
+    @property
+    def fields(self) -> set[str]:
+        """The headers that `inject` may set."""
+
+@final
+class RemoteSpan:
+    """The caller's span as an extracted context holds it: a `NonRecordingSpan`, which ignores what it is told."""
+
+    def get_span_context(self) -> SpanContext: ...
+    @property
+    def _context(self) -> SpanContext: ...
+    @staticmethod
+    def is_recording() -> bool: ...
+    def end(self, *_args: object, **_kwargs: object) -> None: ...
+    def set_attributes(self, *_args: object, **_kwargs: object) -> None: ...
+    def set_attribute(self, *_args: object, **_kwargs: object) -> None: ...
+    def add_event(self, *_args: object, **_kwargs: object) -> None: ...
+    def add_link(self, *_args: object, **_kwargs: object) -> None: ...
+    def update_name(self, *_args: object, **_kwargs: object) -> None: ...
+    def set_status(self, *_args: object, **_kwargs: object) -> None: ...
+    def record_exception(self, *_args: object, **_kwargs: object) -> None: ...
+    def __enter__(self) -> RemoteSpan: ...
+    def __exit__(self, *_args: object) -> None: ...
+
+def context_keys() -> dict[str, str]:
+    """Return the keys under which a context holds what is ours: request_id, datadog_attributes."""
 
 @final
 class Receivers:

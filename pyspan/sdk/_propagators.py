@@ -1,32 +1,81 @@
-"""Our propagators in the place of the API's own, wherever those are in use."""
+"""The global propagator: OTEL_PROPAGATORS as the API has read it, in one native composite."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import propagate
-from opentelemetry.baggage.propagation import W3CBaggagePropagator as StockBaggage
-from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator as StockTraceContext
+from opentelemetry.environment_variables import OTEL_PROPAGATORS
 
-from pyspan.propagation import TraceContextTextMapPropagator, W3CBaggagePropagator
+from pyspan.config.environ import first, unusable
+from pyspan.propagation import CompositePropagator, TraceContextTextMapPropagator, W3CBaggagePropagator
 
 if TYPE_CHECKING:
     from opentelemetry.propagators.textmap import TextMapPropagator
 
 __all__ = ["use_native_propagators"]
 
+logger = logging.getLogger("pyspan.config")
+
+API = "opentelemetry.propagate"
+DEFAULT, NONE = "tracecontext,baggage", "none"
+
 
 def use_native_propagators() -> None:
-    """Replace the two formats of the W3C; the order of OTEL_PROPAGATORS and all other propagators stay as they are."""
+    """Replace the API's propagators by ours; the order of OTEL_PROPAGATORS and all others stay as they are."""
+    propagate = importlib.import_module(API) if API in sys.modules else _import_api(_usable())
     current = propagate.get_global_textmap()
-    if isinstance(current, CompositePropagator):
-        propagate.set_global_textmap(CompositePropagator([_native(one) for one in current._propagators]))
-    else:
-        propagate.set_global_textmap(_native(current))
+    parts = getattr(current, "_propagators", None) if _is_stock_composite(current) else [current]
+    propagate.set_global_textmap(CompositePropagator([_native(part) for part in parts or ()]))
+
+
+def _usable() -> str:
+    """Return the names of the environment that a package registers, "" for none; the others are warned about."""
+    found = first(os.environ, OTEL_PROPAGATORS)
+    if found is None:
+        return ""
+    names = [name.strip() for name in found[1].split(",")]
+    if any(name.lower() == NONE for name in names):
+        return NONE
+    from importlib.metadata import entry_points
+
+    known = {entry.name for entry in entry_points(group="opentelemetry_propagator")}
+    used = ",".join(name for name in names if name in known)
+    if not known.issuperset(names):
+        unusable(*found, f"names out of {', '.join(sorted(known))}, {NONE}", used, shown=used or DEFAULT)
+    elif len(set(names)) < len(names):
+        logger.warning("%s=%s in the environment names a format more than once; once counts", *found)
+    return used
+
+
+def _import_api(names: str) -> Any:
+    """Import the API's module with `names` in the variable that it reads then: it fails over what is unknown."""
+    given = os.environ.pop(OTEL_PROPAGATORS, None)
+    if names not in ("", NONE):
+        os.environ[OTEL_PROPAGATORS] = names
+    try:
+        propagate: Any = importlib.import_module(API)
+    finally:
+        if given is not None:
+            os.environ[OTEL_PROPAGATORS] = given
+    if names == NONE:
+        propagate.set_global_textmap(CompositePropagator([]))
+    return propagate
+
+
+def _is_stock_composite(propagator: TextMapPropagator) -> bool:
+    from opentelemetry.propagators.composite import CompositePropagator as Stock
+
+    return type(propagator) in (Stock, CompositePropagator)
 
 
 def _native(propagator: TextMapPropagator) -> TextMapPropagator:
+    from opentelemetry.baggage.propagation import W3CBaggagePropagator as StockBaggage
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator as StockTraceContext
+
     if type(propagator) is StockTraceContext:
         return TraceContextTextMapPropagator()
     return W3CBaggagePropagator() if type(propagator) is StockBaggage else propagator

@@ -35,6 +35,15 @@ fn span_of<'py>(py: Python<'py>, api: &Api, context: &Bound<'py, PyAny>) -> PyRe
     }
 }
 
+/// Returns `given`, or the current context.
+pub fn context<'py>(py: Python<'py>, api: &Api, given: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    match (given, &api.context_var) {
+        (Some(context), _) => Ok(context.clone()),
+        (None, Some(var)) => value_of(py, var),
+        (None, None) => api.context.bind(py).call_method0("get_current"),
+    }
+}
+
 #[inline]
 fn value_of<'py>(py: Python<'py>, var: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let mut value = std::ptr::null_mut();
@@ -115,8 +124,9 @@ fn recycle(py: Python<'_>, api: &Api, context: Py<PyAny>) {
     }
 }
 
+/// Makes an empty context past the methods with which it forbids changes.
 #[inline]
-fn empty_context<'py>(py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
+pub fn empty_context<'py>(py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `Context` subclasses dict and defines no `__new__`; the arguments are an empty tuple and no keywords.
     unsafe {
         let new = ffi::PyDict_Type.tp_new.unwrap_unchecked();

@@ -21,6 +21,7 @@ mod recorder;
 mod sampling;
 mod span;
 mod spool;
+mod trace_state;
 mod tracer;
 mod truth;
 
@@ -44,6 +45,8 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<client::OtlpCall>()?;
     module.add_class::<client::OtlpClient>()?;
     module.add_class::<client::OtlpReply>()?;
+    module.add_class::<propagation::Propagator>()?;
+    module.add_class::<propagation::RemoteSpan>()?;
     module.add_class::<queue::SpanQueue>()?;
     module.add_class::<receivers::Receivers>()?;
     module.add_class::<recorder::Limits>()?;
@@ -57,11 +60,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(murmur2::kafka_partitions, module)?)?;
-    module.add_function(wrap_pyfunction!(propagation::format_baggage, module)?)?;
-    module.add_function(wrap_pyfunction!(propagation::format_traceparent, module)?)?;
-    module.add_function(wrap_pyfunction!(propagation::parse_baggage, module)?)?;
-    module.add_function(wrap_pyfunction!(propagation::parse_traceparent, module)?)?;
-    module.add_function(wrap_pyfunction!(propagation::parse_tracestate, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation::context_keys, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::always_off, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::always_on, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::parent_based, module)?)?;

@@ -1,11 +1,59 @@
 //! The `tracestate` header (W3C trace context level 2, section 3.3).
 
 use super::trim;
+use std::borrow::Cow;
 
 /// More members than this make the header invalid.
 const MAX_MEMBERS: usize = 32;
 /// Keys and values have at most so many characters.
 const MAX_LEN: usize = 256;
+/// A longer header is cut to this: the text asks that so much be passed on.
+const MAX_BYTES: usize = 512;
+/// Members longer than this are the first to go when a header is cut.
+const LONG_MEMBER: usize = 128;
+
+/// Returns the lines as one header without blanks, empty members and repeated keys, cut to 512 characters as the text
+/// says; empty when they are invalid. A line that is so already comes back itself.
+#[must_use]
+pub fn clean<'a>(lines: &[&'a str]) -> Cow<'a, str> {
+    let mut members = parse(lines.iter().copied());
+    if let [line] = lines
+        && line.len() == joined_len(&members)
+        && line.len() <= MAX_BYTES
+    {
+        return Cow::Borrowed(line);
+    }
+    cut(&mut members);
+    Cow::Owned(join(&members))
+}
+
+fn cut(members: &mut Vec<(&str, &str)>) {
+    while joined_len(members) > MAX_BYTES {
+        let long = members.iter().rposition(|(key, value)| key.len() + 1 + value.len() > LONG_MEMBER);
+        members.remove(long.unwrap_or(members.len() - 1));
+    }
+}
+
+fn joined_len(members: &[(&str, &str)]) -> usize {
+    members.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>().saturating_sub(1)
+}
+
+fn join(members: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(joined_len(members));
+    for (key, value) in members {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        out.extend([*key, "=", *value]);
+    }
+    out
+}
+
+/// Returns the value under `key` of a header that is clean.
+#[must_use]
+pub fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    header.split(',').filter_map(|member| member.split_once('=')).find(|(known, _)| *known == key).map(|found| found.1)
+}
 
 /// Parses the header's lines in their order; empty when any member is invalid or there are too many. Of a key that comes
 /// twice the first, most recent, member stays.
@@ -16,11 +64,15 @@ pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, &'a 
         let Some((key, value)) = member.split_once('=').filter(|(key, value)| is_key(key) && is_value(value)) else {
             return Vec::new();
         };
-        if !members.iter().any(|(known, _)| *known == key) {
-            members.push((key, value));
+        if members.iter().any(|(known, _)| *known == key) {
+            continue;
         }
+        if members.len() == MAX_MEMBERS {
+            return Vec::new();
+        }
+        members.push((key, value));
     }
-    if members.len() > MAX_MEMBERS { Vec::new() } else { members }
+    members
 }
 
 /// Returns true for a key that the text allows, in its simple or its multi-tenant form.
@@ -74,10 +126,44 @@ mod tests {
         assert!(parse([members(33).as_str()]).is_empty());
     }
 
+    #[test]
+    fn a_clean_line_comes_back_itself() {
+        assert!(matches!(clean(&["a=1,b= 2"]), Cow::Borrowed("a=1,b= 2")));
+        assert_eq!(clean(&[]), "");
+    }
+
+    #[test]
+    fn lines_are_joined_without_blanks_empty_members_and_repeated_keys() {
+        assert_eq!(clean(&["a=1 ,,b=2,a=3", "", "\tc=4 "]), "a=1,b=2,c=4");
+        assert_eq!(clean(&["a=1", "B=2"]), "");
+    }
+
+    #[test]
+    fn of_a_header_that_is_cut_long_members_go_first_and_then_the_last() {
+        let long = format!("long={}", "x".repeat(200));
+        let short = |n: usize| format!("k{n:02}={}", "x".repeat(46));
+        let members: Vec<_> = [short(0), long].into_iter().chain((1..11).map(short)).collect();
+        let kept: Vec<_> = (0..10).map(short).collect();
+        assert_eq!(clean(&[&members.join(",")]), kept.join(","));
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_whole_key() {
+        assert_eq!(value("add=1,dd=2,d=3", "dd"), Some("2"));
+        assert_eq!(value("", "dd"), None);
+    }
+
     proptest! {
         #[test]
         fn parsing_never_panics(value in ".*") {
-            let _ = parse([value.as_str()]);
+            let _ = (parse([value.as_str()]), clean(&[&value, &value]));
+        }
+
+        #[test]
+        fn what_is_clean_stays_so(line in "([a-c]{1,3}=[ -+x]{1,200}[ ]?,[ \t]?){0,8}") {
+            let cleaned = clean(&[&line]).into_owned();
+            prop_assert!(cleaned.len() <= MAX_BYTES);
+            prop_assert!(cleaned.is_empty() || matches!(clean(&[&cleaned]), Cow::Borrowed(_)));
         }
     }
 }

@@ -113,6 +113,21 @@ def test_a_carrier_that_fails_is_an_empty_one(propagator: Any) -> None:
     assert propagator.extract({}, Context(), getter=Broken()) == Context()
 
 
+def test_a_long_trace_state_is_cut_by_whole_members() -> None:
+    members = [f"k{n:02}={'v' * 46}" for n in range(12)]
+    assert extracted(PARENT, state=members).trace_state.to_header() == ",".join(members[:10])
+
+
+def test_a_trace_state_without_a_valid_parent_is_not_read() -> None:
+    assert not extracted("nonsense", state=["a=1"]).trace_state
+
+
+def test_flags_that_the_text_does_not_define_are_not_sent_on() -> None:
+    carrier: dict[str, str] = {}
+    contexts.inject(carrier, contexts.extract({"traceparent": f"{PARENT[:-2]}ff"}))
+    assert carrier == {"traceparent": f"{PARENT[:-2]}03"}
+
+
 def test_baggage_travels_there_and_back() -> None:
     context = baggage.set_baggage("user", "Amélie, 100 % & more", baggage.set_baggage("n", 7, Context()))
     carrier: dict[str, str] = {}
@@ -132,10 +147,10 @@ def test_baggage_in_several_lines_is_one_list() -> None:
     assert dict(baggage.get_all(received)) == {"a": "1", "b": "2"}
 
 
-def test_a_value_that_utf_8_cannot_hold_travels_as_a_question_mark() -> None:
+def test_a_value_that_utf_8_cannot_hold_travels_with_a_replacement_character() -> None:
     carrier: dict[str, str] = {}
     baggages.inject(carrier, baggage.set_baggage("k", "\ud800", Context()))
-    assert carrier == {"baggage": "k=?"}
+    assert carrier == {"baggage": "k=%EF%BF%BD"}
 
 
 @given(parents=st.lists(st.text()), states=st.lists(st.text()), baggage_lines=st.lists(st.text()))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
+import subprocess
+import sys
 import threading
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -343,6 +346,61 @@ def test_the_w3c_propagators_become_native_and_others_stay() -> None:
     assert type(baggage_first) is W3CBaggagePropagator
     assert kept is own
     assert type(trace_context) is TraceContextTextMapPropagator
+
+
+def in_a_new_process(names: str, code: str) -> str:
+    """Run `code` with OTEL_PROPAGATORS, which the API reads once, set to `names`."""
+    environ = {**os.environ, "OTEL_PROPAGATORS": names}
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, env=environ, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+FIELDS = """
+import logging, pyspan
+logging.basicConfig(format="%(message)s")
+pyspan.configure(exporter="none")
+from opentelemetry import propagate
+print(type(propagate.get_global_textmap()).__module__, *sorted(propagate.get_global_textmap().fields))
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "printed"),
+    [
+        ("b3, xray", "pyspan.propagation.composite X-Amzn-Trace-Id b3\n"),
+        ("tracecontext", "pyspan.propagation.composite traceparent tracestate\n"),
+        ("none", "pyspan.propagation.composite\n"),
+        ("b3,none", "pyspan.propagation.composite\n"),
+        ("", "pyspan.propagation.composite baggage traceparent tracestate\n"),
+    ],
+)
+def test_the_propagators_are_those_of_the_environment(names: str, printed: str) -> None:
+    assert in_a_new_process(names, FIELDS) == printed
+
+
+def test_a_propagator_named_twice_counts_once_and_is_said_so() -> None:
+    printed = in_a_new_process("b3,jaeger,b3", FIELDS)
+    assert "OTEL_PROPAGATORS=b3,jaeger,b3 in the environment names a format more than once; once counts\n" in printed
+    assert "composite b3 uber-trace-id\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("names", "used", "fields"),
+    [
+        ("b3,b4", "b3", "b3"),
+        ("b3,", "b3", "b3"),
+        ("b4", "tracecontext,baggage", "baggage traceparent tracestate"),
+    ],
+)
+def test_an_unknown_propagator_is_warned_about_with_the_known_ones(names: str, used: str, fields: str) -> None:
+    printed = in_a_new_process(names, FIELDS)
+    known = "b3, b3multi, baggage, datadog, jaeger, ottrace, sentry, tracecontext, x-request-id, xray, none"
+    assert (
+        f"OTEL_PROPAGATORS={names!r} in the environment cannot be used: give names out of {known}; now {used}\n"
+        in printed
+    )
+    assert f"composite {fields}\n" in printed
 
 
 def test_context_and_baggage_travel() -> None:

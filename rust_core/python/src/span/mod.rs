@@ -1,13 +1,13 @@
 //! `Span`: span and context manager in one object.
 
 mod parts;
-mod read;
+pub mod read;
 mod shortcuts;
 pub mod start;
 mod state;
 mod with;
 
-pub use state::{Options, Request, State};
+pub use state::{Options, Parent, Request, State};
 pub use with::prepare;
 
 use crate::api::{self, Api};

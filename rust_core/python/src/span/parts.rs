@@ -3,6 +3,7 @@
 use super::Span;
 use super::start;
 use crate::encode::{self, Room};
+use crate::trace_state::TraceState;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyspan_core::span::{Attributes, field};
@@ -57,7 +58,7 @@ pub fn add_link(
         return Ok(());
     }
     let (api, limits) = (span.api(py), span.limits(py));
-    let trace_state = start::shared_trace_state(api, &context.getattr("trace_state")?)?;
+    let trace_state = TraceState::of_object(api, &context.getattr("trace_state")?)?;
     let linked = start::read_span_context(context)?;
     let mut encoded = Attributes::new(field::LINK_ATTRIBUTES);
     let room = Room { count: limits.link_attributes, length: limits.attribute_length };
@@ -65,7 +66,7 @@ pub fn add_link(
     if linked.is_none() && encoded.is_empty() && trace_state.is_none() {
         return Ok(());
     }
-    let header = trace_state.as_ref().map_or("", |state| &state.header);
+    let header = trace_state.as_ref().map_or("", |state| state.header(py));
     span.state.borrow_mut(py).body().links.push_link(linked.as_ref(), header, &encoded, limits.links);
     Ok(())
 }

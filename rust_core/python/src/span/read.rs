@@ -1,8 +1,9 @@
 //! What one reads off a span, built on demand.
 
 use super::Span;
-use super::state::{SharedTraceState, State};
+use super::state::State;
 use crate::api::{self, Api};
+use crate::trace_state::SharedTraceState;
 use crate::{current, decode};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMappingProxy, PyTuple};
@@ -17,7 +18,10 @@ pub fn api_context<'py>(
     trace_state: &SharedTraceState,
 ) -> PyResult<Bound<'py, PyAny>> {
     let Some(context) = context else { return api.trace.bind(py).getattr("INVALID_SPAN_CONTEXT") };
-    let state = trace_state.as_ref().map_or(&api.default_trace_state, |state| &state.object);
+    let state = match trace_state {
+        Some(state) => state.object(py, api)?,
+        None => api.default_trace_state.bind(py).clone(),
+    };
     let fields = PyTuple::new(
         py,
         [
@@ -25,7 +29,7 @@ pub fn api_context<'py>(
             context.span_id.to_int().into_pyobject(py)?.into_any(),
             context.remote.into_pyobject(py)?.to_owned().into_any(),
             api.trace_flags(py, context.flags)?,
-            state.bind(py).clone(),
+            state,
             true.into_pyobject(py)?.to_owned().into_any(),
         ],
     )?;

@@ -1,9 +1,11 @@
 //! Starting a span: parent, ids, sampling.
 
 use super::Span;
-use super::state::{Parent, Phase, Request, SharedTraceState, TraceState};
+use super::state::{Parent, Phase, Request};
 use crate::api::{self, Api};
+use crate::propagation::RemoteSpan;
 use crate::recorder::Recorder;
+use crate::trace_state::{SharedTraceState, TraceState};
 use crate::{current, encode};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -11,7 +13,6 @@ use pyspan_core::clock::now_ns;
 use pyspan_core::context::{RANDOM_TRACE_ID, SAMPLED, SpanContext};
 use pyspan_core::fork;
 use pyspan_core::ids::{SpanId, TraceId, random_span_id, random_trace_id};
-use std::sync::Arc;
 
 /// What a sampler said.
 struct Sampling<'py> {
@@ -92,11 +93,14 @@ fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>) ->
 }
 
 #[inline]
-fn parent_of(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
+pub fn parent_of(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
     if let Ok(span) = found.cast_exact::<Span>() {
         let state = span.get().state.borrow(py);
-        let parent = |context| Parent { context, trace_state: state.trace_state.clone() };
+        let parent = |context| Parent { context, trace_state: state.trace_state.clone(), deferred: false };
         return Ok(state.context.map(parent));
+    }
+    if let Ok(span) = found.cast_exact::<RemoteSpan>() {
+        return Ok(Some(span.get().parent()));
     }
     foreign_parent(py, api, found)
 }
@@ -111,9 +115,9 @@ fn foreign_parent(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResu
         return Ok(None);
     }
     let Some(span_context) = read_span_context(&context)? else { return Ok(None) };
-    let trace_state = shared_trace_state(api, &context.getattr("trace_state")?)?;
+    let trace_state = TraceState::of_object(api, &context.getattr("trace_state")?)?;
     let _ = py;
-    Ok(Some(Parent { context: span_context, trace_state }))
+    Ok(Some(Parent { context: span_context, trace_state, deferred: false }))
 }
 
 /// Reads an API `SpanContext`; `None` when it is not valid.
@@ -134,15 +138,6 @@ pub fn read_span_context(context: &Bound<'_, PyAny>) -> PyResult<Option<SpanCont
     let (Some(trace_id), Some(span_id)) = ids else { return Ok(None) };
     let flags = flags.extract::<u8>().unwrap_or_default();
     Ok(Some(SpanContext { trace_id, span_id, flags, remote: remote.is_truthy()? }))
-}
-
-/// Keeps a trace state with its header text; `None` for an empty one.
-pub fn shared_trace_state(api: &Api, object: &Bound<'_, PyAny>) -> PyResult<SharedTraceState> {
-    if object.is(&api.default_trace_state) || !object.is_truthy()? {
-        return Ok(None);
-    }
-    let header = object.call_method0("to_header")?.cast::<PyString>()?.to_string_lossy().into_owned();
-    Ok(Some(Arc::new(TraceState { object: object.clone().unbind(), header })))
 }
 
 /// The parent's trace id, or a new one; and whether its low bits are random.
@@ -189,7 +184,8 @@ fn sample<'py>(
 ) -> Sampling<'py> {
     let inherited = || parent.and_then(|parent| parent.trace_state.clone());
     if let Some(sampler) = &recorder.native_sampler {
-        let sampled = sampler.should_sample(parent.map(|parent| &parent.context), trace_id);
+        let decided = parent.filter(|parent| !parent.deferred);
+        let sampled = sampler.should_sample(decided.map(|parent| &parent.context), trace_id);
         let attributes = request.attributes.clone();
         return Sampling { recording: sampled, sampled, attributes, trace_state: inherited() };
     }
@@ -220,7 +216,7 @@ fn ask_python<'py>(
         recording: decision.call_method0("is_recording")?.is_truthy()?,
         sampled: decision.call_method0("is_sampled")?.is_truthy()?,
         attributes: Some(result.getattr("attributes")?).filter(|attributes| !attributes.is_none()),
-        trace_state: shared_trace_state(recorder.api, &result.getattr("trace_state")?)?,
+        trace_state: TraceState::of_object(recorder.api, &result.getattr("trace_state")?)?,
     })
 }
 

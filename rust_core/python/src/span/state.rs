@@ -2,13 +2,13 @@
 
 use crate::current::Attached;
 use crate::encode;
+use crate::trace_state::SharedTraceState;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyspan_core::context::SpanContext;
 use pyspan_core::fork;
 use pyspan_core::span::{Body, Header, StatusCode};
 use std::cell::RefCell;
-use std::sync::Arc;
 
 /// How a span behaves as a context manager.
 #[derive(Clone, Copy)]
@@ -75,19 +75,12 @@ impl Pending {
     }
 }
 
-/// A trace state that is not empty: the API's object and its header text.
-pub struct TraceState {
-    pub object: Py<PyAny>,
-    pub header: String,
-}
-
-/// Shared by all local spans under one remote parent.
-pub type SharedTraceState = Option<Arc<TraceState>>;
-
 /// The parent of a span, as far as its children need it.
 pub struct Parent {
     pub context: SpanContext,
     pub trace_state: SharedTraceState,
+    /// True when the caller left it to us whether to sample.
+    pub deferred: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,7 +155,7 @@ impl State {
     pub fn header<'a>(&'a self, py: Python<'a>, kind: u8) -> Option<Header<'a>> {
         Some(Header {
             context: self.context?,
-            trace_state: self.trace_state.as_ref().map_or("", |state| &state.header),
+            trace_state: self.trace_state.as_ref().map_or("", |state| state.header(py)),
             parent: self.parent.as_ref().map(|parent| (parent.context.span_id, parent.context.remote)),
             name: encode::plain_text(self.name.bind(py)),
             kind,

@@ -1,0 +1,230 @@
+//! Headers in the user's carrier: natively where it is a dict or a list of pairs, else by the API's getter and setter.
+
+use crate::encode;
+use crate::propagation::names::Names;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+/// The values of one header.
+pub enum Lines<'py> {
+    None,
+    One(Bound<'py, PyString>),
+    Many(Vec<Bound<'py, PyString>>),
+}
+
+impl<'py> Lines<'py> {
+    /// Returns the first value.
+    pub fn first(self) -> Option<Bound<'py, PyString>> {
+        match self {
+            Self::None => None,
+            Self::One(line) => Some(line),
+            Self::Many(lines) => lines.into_iter().next(),
+        }
+    }
+
+    /// Returns the one value there is; of several none is.
+    pub fn only(self) -> Option<Bound<'py, PyString>> {
+        match self {
+            Self::One(line) => Some(line),
+            Self::Many(lines) if lines.len() == 1 => lines.into_iter().next(),
+            _ => None,
+        }
+    }
+
+    pub fn as_slice(&self) -> &[Bound<'py, PyString>] {
+        match self {
+            Self::None => &[],
+            Self::One(line) => std::slice::from_ref(line),
+            Self::Many(lines) => lines,
+        }
+    }
+
+    fn of(mut lines: Vec<Bound<'py, PyString>>) -> Self {
+        match lines.len() {
+            0 => Self::None,
+            1 => lines.pop().map_or(Self::None, Self::One),
+            _ => Self::Many(lines),
+        }
+    }
+}
+
+/// Reads headers.
+pub enum Reader<'a, 'py> {
+    /// A dict under the default getter.
+    Dict(&'a Bound<'py, PyDict>),
+    /// Anything else under any getter.
+    Getter { carrier: &'a Bound<'py, PyAny>, getter: &'a Bound<'py, PyAny> },
+    /// Pairs of name and value, text or bytes in Latin-1, as ASGI and Kafka have them.
+    Pairs(Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>),
+}
+
+impl<'a, 'py> Reader<'a, 'py> {
+    pub fn new(
+        py: Python<'py>,
+        names: &'a Names,
+        carrier: &'a Bound<'py, PyAny>,
+        getter: Option<&'a Bound<'py, PyAny>>,
+    ) -> Self {
+        let default = names.default_getter.bind(py);
+        let getter = getter.unwrap_or(default);
+        match carrier.cast_exact::<PyDict>() {
+            Ok(dict) if getter.is(default) => Self::Dict(dict),
+            _ => Self::Getter { carrier, getter },
+        }
+    }
+
+    pub fn of_pairs(pairs: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let read = |pair: PyResult<Bound<'py, PyAny>>| {
+            let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair?.extract()?;
+            Ok((latin1(&name)?, latin1(&value)?))
+        };
+        Ok(Self::Pairs(pairs.try_iter()?.map(read).collect::<PyResult<_>>()?))
+    }
+
+    /// Returns the values of the header `name`.
+    #[inline]
+    pub fn lines(&self, name: &Bound<'py, PyString>) -> PyResult<Lines<'py>> {
+        match self {
+            Self::Dict(dict) => match dict.get_item(name)? {
+                None => Ok(Lines::None),
+                Some(value) => match value.cast_into_exact::<PyString>() {
+                    Ok(line) => Ok(Lines::One(line)),
+                    Err(other) => values_of(&other.into_inner()),
+                },
+            },
+            Self::Getter { carrier, getter } => {
+                values_of(&getter.call_method1(intern!(name.py(), "get"), (*carrier, name))?)
+            }
+            Self::Pairs(pairs) => {
+                let wanted = encode::text_of(name);
+                let same =
+                    |known: &Bound<'_, PyString>| encode::text_of(known).as_str().eq_ignore_ascii_case(wanted.as_str());
+                Ok(Lines::of(pairs.iter().filter(|(known, _)| same(known)).map(|(_, value)| value.clone()).collect()))
+            }
+        }
+    }
+
+    /// Returns the first value of the header `name`.
+    pub fn first(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyString>>> {
+        self.lines(name).map(Lines::first)
+    }
+
+    /// Returns the headers whose names begin with `prefix`: the rest of the name, and the first value.
+    pub fn prefixed(&self, py: Python<'py>, prefix: &str) -> PyResult<Vec<(String, Bound<'py, PyString>)>> {
+        let mut found = Vec::new();
+        for name in self.names(py)? {
+            let text = encode::text_of(&name);
+            let matches = text.as_str().get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+            if let (true, Some(value)) = (matches, self.first(&name)?) {
+                found.push((text.as_str()[prefix.len()..].to_owned(), value));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the getter that reads the same.
+    pub fn getter<'b>(&'b self, names: &'b Names, py: Python<'py>) -> &'b Bound<'py, PyAny> {
+        match self {
+            Self::Getter { getter, .. } => getter,
+            Self::Dict(_) | Self::Pairs(_) => names.default_getter.bind(py),
+        }
+    }
+
+    /// Returns the carrier for that getter: pairs as lists under their names.
+    pub fn carrier(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Dict(dict) => Ok((*dict).clone().into_any()),
+            Self::Getter { carrier, .. } => Ok((*carrier).clone()),
+            Self::Pairs(_) => {
+                let dict = PyDict::new(py);
+                for name in self.names(py)? {
+                    let lower = encode::text_of(&name).as_str().to_ascii_lowercase();
+                    dict.set_item(lower, self.lines(&name)?.as_slice())?;
+                }
+                Ok(dict.into_any())
+            }
+        }
+    }
+
+    fn names(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyString>>> {
+        let text = |name: Bound<'py, PyAny>| name.cast_into::<PyString>().ok();
+        match self {
+            Self::Dict(dict) => Ok(dict.keys().iter().filter_map(text).collect()),
+            Self::Getter { carrier, getter } => {
+                let names = getter.call_method1(intern!(py, "keys"), (*carrier,))?;
+                Ok(names.try_iter()?.collect::<PyResult<Vec<_>>>()?.into_iter().filter_map(text).collect())
+            }
+            Self::Pairs(pairs) => Ok(pairs.iter().map(|(name, _)| name.clone()).collect()),
+        }
+    }
+}
+
+/// What a getter gave: a string, an iterable of them, or nothing. Anything else in it is skipped.
+fn values_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Lines<'py>> {
+    if value.is_none() {
+        return Ok(Lines::None);
+    }
+    if let Ok(line) = value.cast::<PyString>() {
+        return Ok(Lines::One(line.clone()));
+    }
+    let Ok(values) = value.try_iter() else { return Ok(Lines::None) };
+    let values = values.collect::<PyResult<Vec<_>>>()?;
+    Ok(Lines::of(values.into_iter().filter_map(|line| line.cast_into::<PyString>().ok()).collect()))
+}
+
+fn latin1<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    if let Ok(text) = text.cast::<PyString>() {
+        return Ok(text.clone());
+    }
+    let bytes = text.cast::<PyBytes>()?.as_bytes();
+    Ok(match std::str::from_utf8(bytes) {
+        Ok(ascii) if ascii.is_ascii() => PyString::new(text.py(), ascii),
+        _ => PyString::new(text.py(), &bytes.iter().map(|&byte| char::from(byte)).collect::<String>()),
+    })
+}
+
+/// Writes headers.
+pub enum Writer<'a, 'py> {
+    /// A dict under the default setter.
+    Dict(&'a Bound<'py, PyDict>),
+    /// Anything else under any setter.
+    Setter { carrier: &'a Bound<'py, PyAny>, setter: &'a Bound<'py, PyAny> },
+}
+
+impl<'a, 'py> Writer<'a, 'py> {
+    pub fn new(
+        py: Python<'py>,
+        names: &'a Names,
+        carrier: &'a Bound<'py, PyAny>,
+        setter: Option<&'a Bound<'py, PyAny>>,
+    ) -> Self {
+        let default = names.default_setter.bind(py);
+        let setter = setter.unwrap_or(default);
+        match carrier.cast_exact::<PyDict>() {
+            Ok(dict) if setter.is(default) => Self::Dict(dict),
+            _ => Self::Setter { carrier, setter },
+        }
+    }
+
+    #[inline]
+    pub fn set(&self, name: &Bound<'py, PyString>, value: &Bound<'py, PyString>) -> PyResult<()> {
+        match self {
+            Self::Dict(dict) => dict.set_item(name, value),
+            Self::Setter { carrier, setter } => {
+                setter.call_method1(intern!(name.py(), "set"), (*carrier, name, value)).map(drop)
+            }
+        }
+    }
+
+    /// Sets a header that is a list, behind what is in a dict already.
+    pub fn add(&self, name: &Bound<'py, PyString>, value: &str) -> PyResult<()> {
+        let py = name.py();
+        let known = match self {
+            Self::Dict(dict) => dict.get_item(name)?.and_then(|known| known.cast_into::<PyString>().ok()),
+            Self::Setter { .. } => None,
+        };
+        let joined = known.map(|known| format!("{}, {value}", encode::text_of(&known).as_str()));
+        self.set(name, &PyString::new(py, joined.as_deref().unwrap_or(value)))
+    }
+}
