@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 from typing import Any
@@ -166,6 +167,13 @@ def test_the_remote_parent_is_a_non_recording_span_of_the_api() -> None:
         assert trace.get_current_span() is span
     span.end(end_time=1)
     assert TRACE_ID in repr(span)
+
+
+def test_a_remote_parent_can_be_copied_and_pickled() -> None:
+    span = trace.get_current_span(W3C.extract({"traceparent": PARENT, "tracestate": "a=1"}))
+    for again in (copy.copy(span), copy.deepcopy(span), pickle.loads(pickle.dumps(span))):
+        assert again.get_span_context() == span.get_span_context()
+        assert caller_of(trace.set_span_in_context(again)) == Caller(state="a=1")
 
 
 class Scope(Getter[list[tuple[bytes, bytes]]], Setter[list[tuple[bytes, bytes]]]):

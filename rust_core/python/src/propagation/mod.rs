@@ -5,7 +5,9 @@ mod extraction;
 mod formats;
 mod names;
 mod outgoing;
+mod reading;
 mod remote;
+mod writing;
 
 pub use remote::RemoteSpan;
 

@@ -67,6 +67,12 @@ impl RemoteSpan {
     #[pyo3(signature = (*_args))]
     const fn __exit__(&self, _args: &Bound<'_, PyTuple>) {}
 
+    /// Pickled and copied as the API's own class, which says the same.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+        let plain = api::get(py)?.trace.bind(py).getattr("NonRecordingSpan")?;
+        Ok((plain, (self.get_span_context(py)?,)))
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("RemoteSpan({})", self.get_span_context(py)?.repr()?))
     }
