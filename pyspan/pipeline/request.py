@@ -11,6 +11,9 @@ __all__ = ["Request", "is_patched", "unpatched"]
 
 # Under gevent the waiting greenlet looks this often: a native thread must not wake a hub that is not its own.
 LOOK_PERIOD = 0.005
+# Other waits are cut into pieces: a signal that the system hands to another thread interrupts none, and Python handles it
+# between two of them.
+WAIT_PIECE = 0.2
 
 
 def unpatched(module: str, name: str) -> Any:
@@ -49,9 +52,10 @@ class Request:
 
     def wait(self, grace: float = 0.0) -> bool:
         """Wait for the answer until the deadline and a little longer; True where it came and the request was kept."""
-        if is_patched():
-            while self._open and time.monotonic() < self.deadline + grace:
+        patched = is_patched()
+        while self._open and (left := self.deadline + grace - time.monotonic()) > 0:
+            if patched:
                 time.sleep(LOOK_PERIOD)
-        else:
-            self._answered.acquire(timeout=self.remaining + grace)
+            else:
+                self._answered.acquire(timeout=min(left, WAIT_PIECE))
         return self.kept

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # How long the line that says what is lost may take to be written.
 LAST_LINE = 1.0
+JOIN_PIECE = 0.2
 
 
 class Worker(Protocol):
@@ -166,7 +167,14 @@ def _in_thread(work: Callable[[], object], timeout: float) -> None:
     except RuntimeError:  # Python is exiting and starts none
         work()
     else:
-        thread.join(timeout)
+        _join(thread, timeout)
+
+
+def _join(thread: threading.Thread, timeout: float) -> None:
+    """Join in pieces: a signal that the system hands to another thread does not interrupt a wait."""
+    deadline = time.monotonic() + timeout
+    while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+        thread.join(min(left, JOIN_PIECE))
 
 
 def _flush_at_end_of_worker() -> None:
