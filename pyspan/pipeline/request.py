@@ -11,8 +11,7 @@ __all__ = ["Request", "is_patched", "unpatched"]
 
 # Under gevent the waiting greenlet looks this often: a native thread must not wake a hub that is not its own.
 LOOK_PERIOD = 0.005
-# Other waits are cut into pieces: a signal that the system hands to another thread interrupts none, and Python handles it
-# between two of them.
+# Other waits are cut into pieces: a signal that the system hands to another thread interrupts none of them.
 WAIT_PIECE = 0.2
 
 
