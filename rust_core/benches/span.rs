@@ -46,7 +46,7 @@ fn set_attributes(body: &mut Body) {
 
 fn whole_span(context: SpanContext) -> impl FnMut() {
     let settings = Settings { max_spans: 1 << 16, max_bytes: 1 << 25, batch_spans: 2048, batch_bytes: 1 << 21 };
-    let queue = Queue::new(settings).expect("a descriptor for the wake-up");
+    let mut queue = Queue::new(settings).expect("a descriptor for the wake-up");
     let resource = Arc::new(Resource::default());
     let scope = Arc::new(Scope { resource, encoded: Vec::new(), schema_url: String::new() });
     let mut body = Body::default();

@@ -13,23 +13,14 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Registers the fork handlers, once: locks that a child needs are held across the fork, then the generation moves on.
+/// Registers the fork handler, once: the generation moves on in each child.
 pub fn install() {
     INSTALL.call_once(|| {
-        // SAFETY: the three handlers are plain functions that live as long as the process.
-        unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
+        // SAFETY: the handler is a plain function that lives as long as the process.
+        unsafe { libc::pthread_atfork(None, None, Some(after_in_child)) };
     });
-}
-
-extern "C" fn before() {
-    crate::queue::registry::lock_all();
-}
-
-extern "C" fn after_in_parent() {
-    crate::queue::registry::unlock_all();
 }
 
 extern "C" fn after_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    crate::queue::registry::unlock_all();
 }

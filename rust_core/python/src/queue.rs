@@ -10,13 +10,15 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyspan_core::queue::{Pushed, Queue, Settings};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How often a thread that waits for room looks whether there is some: the worker takes a batch in about this time.
+const LOOK_FOR_ROOM: Duration = Duration::from_micros(500);
 
 /// A bounded queue of encoded spans; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan._core")]
 pub struct SpanQueue {
-    pub inner: Arc<Queue>,
+    pub inner: GilCell<Queue>,
     block_timeout: Option<Duration>,
     on_first_span: GilCell<Option<Py<PyAny>>>,
 }
@@ -38,24 +40,26 @@ impl SpanQueue {
         }
         let block_timeout = block_timeout.map(Duration::try_from_secs_f64).transpose();
         let block_timeout = block_timeout.map_err(|error| PyValueError::new_err(format!("block_timeout: {error}")))?;
-        Ok(Self { inner: Queue::new(settings)?, block_timeout, on_first_span: GilCell::new(None) })
+        let inner = GilCell::new(Queue::new(settings)?);
+        Ok(Self { inner, block_timeout, on_first_span: GilCell::new(None) })
     }
 
-    fn fileno(&self) -> i32 {
-        self.inner.fileno()
+    fn fileno(&self, py: Python<'_>) -> i32 {
+        self.inner.borrow_mut(py).fileno()
     }
 
-    fn wake(&self) {
-        self.inner.wake();
+    fn wake(&self, py: Python<'_>) {
+        self.inner.borrow_mut(py).wake();
     }
 
-    fn clear_wakeup(&self) {
-        self.inner.clear_wakeup();
+    fn clear_wakeup(&self, py: Python<'_>) {
+        self.inner.borrow_mut(py).clear_wakeup();
     }
 
     #[pyo3(signature = (partial=false))]
     fn take(&self, py: Python<'_>, partial: bool) -> Option<Batch> {
-        py.detach(|| self.inner.take(partial)).map(Batch::from)
+        let chunk = self.inner.borrow_mut(py).take(partial)?;
+        Some(Batch::from(py.detach(|| chunk.frame())))
     }
 
     fn push(&self, span: &Bound<'_, Span>) -> bool {
@@ -67,12 +71,12 @@ impl SpanQueue {
         drop(replaced);
     }
 
-    fn close(&self) {
-        self.inner.close();
+    fn close(&self, py: Python<'_>) {
+        self.inner.borrow_mut(py).close();
     }
 
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = self.inner.counts();
+        let counts = self.inner.borrow_mut(py).counts();
         let dict = PyDict::new(py);
         dict.set_item("queued_spans", counts.queued_spans)?;
         dict.set_item("queued_bytes", counts.queued_bytes)?;
@@ -112,7 +116,7 @@ impl SpanQueue {
     fn put_when_there_is_room(&self, py: Python<'_>, len: usize, push: &dyn Fn() -> Pushed) -> bool {
         let deadline = self.block_timeout.map(|timeout| Instant::now() + timeout);
         while let Some(deadline) = deadline {
-            if !py.detach(|| self.inner.wait_for_room(len, deadline)) {
+            if !self.wait_for_room(py, len, deadline) {
                 break;
             }
             match push() {
@@ -120,8 +124,23 @@ impl SpanQueue {
                 pushed => return matches!(pushed, Pushed::Queued | Pushed::First),
             }
         }
-        self.inner.count_full();
+        self.inner.borrow_mut(py).count_full();
         false
+    }
+
+    /// Waits until there is room or `deadline` has passed; false when it has. It looks now and then: a lock to wait on
+    /// would be one more to hold across forks.
+    fn wait_for_room(&self, py: Python<'_>, len: usize, deadline: Instant) -> bool {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            if self.inner.borrow_mut(py).make_room(len) {
+                return true;
+            }
+            py.detach(|| std::thread::sleep(left.min(LOOK_FOR_ROOM)));
+        }
     }
 
     #[cold]

@@ -202,7 +202,7 @@ impl Recorder {
         let processor = {
             let mut state = self.state.borrow_mut(py);
             state.counts.ended += 1;
-            state.processor.as_ref().map(|processor| processor.clone_ref(py))
+            state.processor.as_ref().map(|processor| processor.bind(py).clone())
         };
         if let Some(processor) = &processor {
             self.notify(py, processor, "_on_ending", span);
@@ -234,8 +234,8 @@ impl Recorder {
         }
     }
 
-    fn notify(&self, py: Python<'_>, processor: &Py<PyAny>, method: &str, span: &Bound<'_, Span>) {
-        if let Err(error) = processor.bind(py).call_method1(method, (span,)) {
+    fn notify(&self, py: Python<'_>, processor: &Bound<'_, PyAny>, method: &str, span: &Bound<'_, Span>) {
+        if let Err(error) = processor.call_method1(method, (span,)) {
             api::log_exception(py, &self.api.logger, "a span processor failed at the end of a span", error);
         }
     }
@@ -247,7 +247,7 @@ impl Recorder {
         let processor = {
             let mut state = self.state.borrow_mut(py);
             state.counts.started += 1;
-            state.processor.as_ref().map(|processor| processor.clone_ref(py))
+            state.processor.as_ref().map(|processor| processor.bind(py).clone())
         };
         if let Some(processor) = processor {
             self.tell_start(py, &processor, span, context);
@@ -257,14 +257,14 @@ impl Recorder {
     fn tell_start(
         &self,
         py: Python<'_>,
-        processor: &Py<PyAny>,
+        processor: &Bound<'_, PyAny>,
         span: &Bound<'_, Span>,
         context: Option<&Bound<'_, PyAny>>,
     ) {
         let kwargs = PyDict::new(py);
         let told = kwargs.set_item("parent_context", context).and_then(|()| {
             let args = PyTuple::new(py, [span])?;
-            processor.bind(py).call_method("on_start", args, Some(&kwargs))
+            processor.call_method("on_start", args, Some(&kwargs))
         });
         if let Err(error) = told {
             api::log_exception(py, &self.api.logger, "a span processor failed at the start of a span", error);
@@ -282,6 +282,6 @@ pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> bool {
         let state = span.state(py);
         let Some(header) = span.header(py, &state) else { return Pushed::Closed };
         let body = state.body.as_deref();
-        queue.inner.push(&scope, framed_len(&header, body), |out| frame_span(out, &header, body))
+        queue.inner.borrow_mut(py).push(&scope, framed_len(&header, body), |out| frame_span(out, &header, body))
     })
 }

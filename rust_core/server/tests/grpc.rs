@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,16 +94,17 @@ async fn a_full_spool_is_unavailable_with_a_retry_delay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_without_room_to_unpack_is_unavailable_with_a_retry_delay() {
-    let rig = rig_with(Limits { buffered_bytes: 300 << 10, ..Limits::default() });
+    let rig = Arc::new(rig_with(Limits { buffered_bytes: 300 << 10, ..Limits::default() }));
     let body = grpc::frame(true, &compress(Algorithm::Gzip, &[&b"hold"[..], &vec![7; 256 << 10]].concat()));
     let headers = [GRPC, ("grpc-encoding", "gzip")];
-    let second = async {
-        tokio::task::block_in_place(|| rig.intake.wait_for_held());
-        let refused = call(&rig, EXPORT_PATH, &headers, body.clone()).await;
-        rig.intake.release.store(true, std::sync::atomic::Ordering::SeqCst);
-        refused
-    };
-    let (first, second) = tokio::join!(call(&rig, EXPORT_PATH, &headers, body.clone()), second);
+    let first = tokio::spawn({
+        let (rig, body) = (rig.clone(), body.clone());
+        async move { call(&rig, EXPORT_PATH, &headers, body).await }
+    });
+    tokio::task::block_in_place(|| rig.intake.wait_for_held());
+    let second = call(&rig, EXPORT_PATH, &headers, body).await;
+    rig.intake.release.store(true, Ordering::SeqCst);
+    let first = first.await.unwrap();
     assert_eq!((first.status().0, second.status().0), (0, 14));
     let details = decode_binary(second.fields["grpc-status-details-bin"].as_bytes()).unwrap();
     assert_eq!(Status::decode(&details).unwrap().retry_after, Some(Duration::from_secs(1)));

@@ -7,8 +7,9 @@ use crate::otlp::wire::{LEN, put_varint, tag};
 use crate::scope::Scope;
 use std::sync::Arc;
 
+/// Encoded spans by scope, of one batch.
 #[derive(Debug, Default)]
-pub(super) struct Chunk {
+pub struct Chunk {
     sections: Vec<Section>,
     pub(super) spans: usize,
     pub(super) bytes: usize,
@@ -42,7 +43,9 @@ impl Chunk {
         self.sections.len() - 1
     }
 
-    pub(super) fn frame(self) -> Batch {
+    /// Makes one encoded `ExportTraceServiceRequest` of the chunk.
+    #[must_use]
+    pub fn frame(self) -> Batch {
         Batch { data: frame_request(self.sections), spans: self.spans }
     }
 }
