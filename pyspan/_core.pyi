@@ -192,6 +192,12 @@ class OtlpReply:
     def sent_bytes(self) -> int:
         """Bytes of the request body as sent, compressed."""
 
+def step_clock(step_ns: int) -> None:
+    """Make the times that spans read `step_ns`, twice as much and so on; 0 brings the wall clock back.
+
+    For tests: it holds for the whole process.
+    """
+
 def kafka_partitions(keys: list[bytes], partitions: int) -> list[int]:
     """Return the index of each key's partition: murmur2, as Kafka's Java client and aiokafka choose it.
 

@@ -7,6 +7,7 @@ mod batch;
 mod callback;
 mod cell;
 mod client;
+mod clock;
 mod current;
 mod decode;
 mod encode;
@@ -59,6 +60,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(clock::step_clock, module)?)?;
     module.add_function(wrap_pyfunction!(murmur2::kafka_partitions, module)?)?;
     module.add_function(wrap_pyfunction!(propagation::context_keys, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::always_off, module)?)?;
