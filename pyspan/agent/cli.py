@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version
 from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from pyspan.agent.config import Loaded
 
 __all__ = ["main"]
 
+PROGRAM = "pyspan-agent"
 _PACKAGES = ("msgspec", "prometheus_client", "starlette", "uvicorn")
-EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the agent, or with `--check` only look; return the exit code."""
     missing = [package for package in _PACKAGES if find_spec(package) is None]
     if missing:
-        return _fail(f"the agent needs {', '.join(missing)}: pip install 'pyspan-tracing[agent]'", EXIT_CONFIGURATION)
+        return fail(
+            PROGRAM, f"the agent needs {', '.join(missing)}: pip install 'pyspan-tracing[agent]'", EXIT_CONFIGURATION
+        )
     try:
         flags = _parse(sys.argv[1:] if arguments is None else arguments)
         loaded = _load(flags)
     except ConfigurationError as error:
-        return _fail(str(error), EXIT_CONFIGURATION)
+        return fail(PROGRAM, str(error), EXIT_CONFIGURATION)
     if flags.check:
         from pyspan.agent.report import configuration_text
 
@@ -49,9 +51,9 @@ def _run(loaded: Loaded) -> int:
     try:
         run(loaded.config)
     except ConfigurationError as error:
-        return _fail(str(error), EXIT_CONFIGURATION)
+        return fail(PROGRAM, str(error), EXIT_CONFIGURATION)
     except StartError as error:
-        return _fail(str(error), EXIT_FAILED)
+        return fail(PROGRAM, str(error), EXIT_FAILED)
     return EXIT_OK
 
 
@@ -79,12 +81,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return flags
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line like every other problem, without the usage that hides it."""
-        raise ConfigurationError(f"{message.removeprefix('argument ')} (see --help)")
-
-
 def _joined(arguments: Sequence[str]) -> list[str]:
     """Write `--flag -5s` as `--flag=-5s`: argparse takes a value with a hyphen for another flag."""
     from pyspan.agent.config import SETTINGS
@@ -99,10 +95,10 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     from pyspan.agent.config import SETTINGS
 
-    parser = _Parser(
+    parser = Parser(
         prog="pyspan-agent",
         description="Receive OTLP traces, keep them in a spool on disk, export them to any number of destinations.",
         epilog="Every flag is also a key of the TOML file and a variable PYSPAN_AGENT_<KEY>; flags win.",
@@ -116,18 +112,5 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{setting.key}", metavar=setting.metavar, action=action, help=text)
     parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys")
     parser.add_argument("--check", action="store_true", help="validate everything, print what is in force, don't start")
-    parser.add_argument("--version", action="version", version=f"pyspan-agent {_version()}")
+    parser.add_argument("--version", action="version", version=f"pyspan-agent {installed_version()}")
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("pyspan-tracing")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
-def _fail(message: str, code: int) -> int:
-    for line in message.splitlines():
-        sys.stderr.write(f"pyspan-agent: {line}\n")
-    return code

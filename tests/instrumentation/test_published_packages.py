@@ -138,6 +138,12 @@ def test_an_application_under_opentelemetry_instrument_makes_the_same_tree(sink:
     assert drawn(sink) == TREE
 
 
+@pytest.mark.parametrize("program", [["tests/instrumentation/shop_app.py"], ["-m", "tests.instrumentation.shop_app"]])
+def test_an_application_under_pyspan_run_makes_the_same_tree(sink: OtlpSink, program: list[str]) -> None:
+    run([str(BIN / "pyspan"), "run", *program], sink)
+    assert drawn(sink) == TREE
+
+
 def test_log_records_name_the_trace_that_they_belong_to(sink: OtlpSink) -> None:
     printed = run(by_distro(), sink, OTEL_PYTHON_DISTRO="pyspan", OTEL_PYTHON_LOG_CORRELATION="true")
     logged = re.search(r"\[shop\].*trace_id=([0-9a-f]{32}).*order 7", printed)
