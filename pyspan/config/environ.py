@@ -15,7 +15,7 @@ from pyspan.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "unusable"]
+__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "unusable", "warned"]
 
 Word = TypeVar("Word", bound=str)
 Value = TypeVar("Value")
@@ -32,10 +32,18 @@ def problem(key: str, value: object, fix: str, place: str = PLACE) -> Configurat
     return ConfigurationError(f"{key}={redact(repr(value))} in {place} cannot be used: {fix}")
 
 
+# What was warned about last, by variable: each exporter and processor of a process reads the same ones.
+warned: dict[str, str] = {}
+
+
 def unusable(key: str, value: str, accepted: str, used: Value, *, shown: str | None = None) -> Value:
-    """Warn about a variable that cannot be used, and return what is used instead; `shown` is that in words."""
+    """Warn about a variable that cannot be used, once a value, and return what is used; `shown` is that in words."""
     instead = str(used) if shown is None else shown
-    logger.warning("%s=%s in %s cannot be used: give %s; now %s", key, redact(repr(value)), PLACE, accepted, instead)
+    if warned.get(key) != value:
+        warned[key] = value
+        logger.warning(
+            "%s=%s in %s cannot be used: give %s; now %s", key, redact(repr(value)), PLACE, accepted, instead
+        )
     return used
 
 
