@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["redact"]
+__all__ = ["REDACTED", "redact"]
 
 # Up to the last @ of a word: a password that nobody percent-encoded may hold a slash.
 USER_INFO = re.compile(r"(//|\b(?:otlp|otlp-grpc|kafka)=(?![A-Za-z]+://))[^\s?#'\"]*@")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
 
+from pyspan.config.log_level import set_log_level
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _arguments, _exporters, _registered, _samplers
-from pyspan.sdk._propagators import use_native_propagators
-from pyspan.sdk.resources import SERVICE_NAME, Resource
+from pyspan.sdk import _arguments, _plan
 from pyspan.sdk.trace import TracerProvider
-from pyspan.sdk.trace.export import BatchSpanProcessor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pyspan.sdk.resources import Resource
     from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
     from pyspan.sdk.trace._config import _TracerConfiguratorT
     from pyspan.sdk.trace.export import SpanExporter
@@ -55,18 +53,21 @@ def configure(settings: Settings) -> TracerProvider:
     """
     _refuse_second()
     _arguments.check(settings)
-    exporters = _exporters.find(settings.exporter, settings.endpoint)
+    plan = _plan.of_environment(settings)
+    set_log_level(plan.log_level)
     provider = TracerProvider(
-        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE),
-        resource=_resource(settings),
-        id_generator=settings.id_generator or _registered.id_generator(),
-        span_limits=settings.span_limits,
-        _tracer_configurator=settings.tracer_configurator,
+        sampler=plan.sampler,
+        resource=plan.resource,
+        id_generator=plan.id_generator,
+        span_limits=plan.span_limits,
+        _tracer_configurator=plan.tracer_configurator,
     )
-    for processor in (*settings.processors, *map(BatchSpanProcessor, exporters)):
+    if plan.disabled is not None:
+        provider._disabled = plan.disabled
+    for processor in (*settings.processors, *(make() for make in plan.processors)):
         provider.add_span_processor(processor)
     _set_global(provider)
-    use_native_propagators()
+    plan.propagate()
     return provider
 
 
@@ -90,22 +91,6 @@ def _refuse_second() -> None:
     if known is not None and not isinstance(known, TracerProvider):
         name = f"{type(known).__module__}.{type(known).__qualname__}"
         raise ConfigurationError(f"the global tracer provider is a {name} already; set only one, or leave it to pyspan")
-
-
-def _resource(settings: Settings) -> Resource:
-    resource = _given_resource(settings.resource)
-    if settings.service_name is None:
-        return resource
-    return resource.merge(Resource({SERVICE_NAME: settings.service_name}))
-
-
-def _given_resource(given: Any) -> Resource:
-    """Take a resource, attributes, or the SDK's class of the same name."""
-    if isinstance(given, Resource):
-        return given
-    if given is None or isinstance(given, Mapping):
-        return Resource.create(given)
-    return Resource(given.attributes, given.schema_url)
 
 
 def _set_global(provider: TracerProvider) -> None:

@@ -13,6 +13,7 @@ from pyspan.sdk.trace.export import ConsoleSpanExporter, KafkaSpanExporter, OTLP
 from pyspan.sdk.trace.export._named import NamedSpanExporter
 
 if TYPE_CHECKING:
+    from pyspan.config.setting import Setting
     from pyspan.sdk.trace.export import SpanExporter
 
 __all__ = ["CONFIGURE", "find"]
@@ -31,9 +32,11 @@ BETWEEN = re.compile(r",\s*(?=[\w-]+\s*(?:=|,|$))")
 
 
 def find(
-    exporter: SpanExporter | str | Sequence[SpanExporter | str] | None, endpoint: str | None
+    exporter: SpanExporter | str | Sequence[SpanExporter | str] | None,
+    endpoint: str | None,
+    adopted: Setting | None = None,
 ) -> list[SpanExporter]:
-    """Return the exporters that are given, or those of OTEL_TRACES_EXPORTER, by default OTLP.
+    """Return the exporters that are given, or those of OTEL_TRACES_EXPORTER, or `adopted`, by default OTLP.
 
     Raises:
         ConfigurationError: an unknown name, or an endpoint without the exporter that it is for.
@@ -44,6 +47,8 @@ def find(
             raise problem("endpoint", endpoint, fix, CONFIGURE)
         return [OTLPSpanExporter(endpoint, _place=CONFIGURE)]
     if exporter is None:
+        if adopted is not None:
+            return _by_names(str(adopted.value), adopted.source, PLACE)
         return _by_names(os.environ.get(OTEL_TRACES_EXPORTER, "").strip() or "otlp", OTEL_TRACES_EXPORTER, PLACE)
     given = list(exporter) if isinstance(exporter, (list, tuple)) else [exporter]
     return [made for item in given for made in _make(item)]

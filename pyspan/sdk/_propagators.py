@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.environment_variables import OTEL_PROPAGATORS
 
 from pyspan.config.environ import first, unusable
+from pyspan.errors import ConfigurationError
 from pyspan.propagation import CompositePropagator, TraceContextTextMapPropagator, W3CBaggagePropagator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.metadata import EntryPoint
+
     from opentelemetry.propagators.textmap import TextMapPropagator
 
-__all__ = ["use_native_propagators"]
+__all__ = ["registered_propagators", "use_native_propagators", "use_propagators"]
 
 logger = logging.getLogger("pyspan.config")
 
 API = "opentelemetry.propagate"
+GROUP = "opentelemetry_propagator"
 DEFAULT, NONE = "tracecontext,baggage", "none"
 
 
@@ -32,6 +37,32 @@ def use_native_propagators() -> None:
     propagate.set_global_textmap(CompositePropagator([_native(part) for part in parts or ()]))
 
 
+def use_propagators(names: Sequence[str]) -> None:
+    """Set the formats of these names, in their order, whatever OTEL_PROPAGATORS says.
+
+    Raises:
+        ConfigurationError: nobody registers a name.
+    """
+    propagate = importlib.import_module(API) if API in sys.modules else _import_api("")
+    propagate.set_global_textmap(CompositePropagator([_by_name(name) for name in names if name != NONE]))
+
+
+def registered_propagators() -> dict[str, EntryPoint]:
+    """Return what is registered by name, ours before anybody's else."""
+    from importlib.metadata import entry_points
+
+    entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.value.startswith("pyspan."))
+    return {entry.name: entry for entry in entries}
+
+
+def _by_name(name: str) -> TextMapPropagator:
+    entry = registered_propagators().get(name)
+    if entry is None:
+        raise ConfigurationError(f"no propagator has the name {name!r}; install the package that has it")
+    make: type[TextMapPropagator] = entry.load()
+    return _native(make())
+
+
 def _usable() -> str:
     """Return the names of the environment that a package registers, "" for none; the others are warned about."""
     found = first(os.environ, OTEL_PROPAGATORS)
@@ -40,9 +71,7 @@ def _usable() -> str:
     names = [name.strip() for name in found[1].split(",")]
     if any(name.lower() == NONE for name in names):
         return NONE
-    from importlib.metadata import entry_points
-
-    known = {entry.name for entry in entry_points(group="opentelemetry_propagator")}
+    known = set(registered_propagators())
     used = ",".join(name for name in names if name in known)
     if not known.issuperset(names):
         unusable(*found, f"names out of {', '.join(sorted(known))}, {NONE}", used, shown=used or DEFAULT)

@@ -16,6 +16,7 @@ from pyspan.sdk.trace.sampling import (
 )
 
 if TYPE_CHECKING:
+    from pyspan.config.setting import Setting
     from pyspan.sdk.trace.sampling import Sampler
 
 __all__ = ["find"]
@@ -25,14 +26,16 @@ logger = logging.getLogger(__name__)
 GROUP = "opentelemetry_traces_sampler"
 
 
-def find(sampler: Sampler | float | str | None, place: str) -> Sampler:
+def find(sampler: Sampler | float | str | None, place: str, adopted: Setting | None = None) -> Sampler:
     """Return the sampler itself, that of a name, one that keeps a share of traces, or that of OTEL_TRACES_SAMPLER.
+
+    `adopted` is a share that another variable names where OTEL_TRACES_SAMPLER does not.
 
     Raises:
         ConfigurationError: a share below 0 or above 1, or a name that nobody knows; `place` says who gave it.
     """
     if sampler is None:
-        return _from_env()
+        return _from_env() if adopted is None else ParentBasedTraceIdRatio(cast("float", adopted.value))
     if isinstance(sampler, str):
         return _named(sampler, place)
     if not isinstance(sampler, (int, float)):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from opentelemetry import baggage, propagate, trace
@@ -32,20 +32,7 @@ from pyspan.sdk.trace.export._named import NamedSpanExporter
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pyspan.sdk.trace.sampling import ALWAYS_OFF
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave the API's globals as they were."""
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", propagate.get_global_textmap())
-    for name in ("OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", type(trace._TRACER_PROVIDER_SET_ONCE)())
-    yield
-    pyspan.shutdown()
+pytestmark = pytest.mark.usefixtures("unconfigured")
 
 
 def exporters(provider: TracerProvider) -> list[Any]:

@@ -1,0 +1,91 @@
+"""The variables that pyspan reads, and those it knows to be others'; what is neither is a slip of the keyboard."""
+
+from __future__ import annotations
+
+from pyspan.config.identity import IDENTITY, TAGS
+from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
+from pyspan.config.vendors import RULES
+
+__all__ = ["CONFIG_FILES", "OTHERS", "READ", "SPECIFIED"]
+
+OTLP = tuple(
+    f"OTEL_EXPORTER_OTLP_{signal}{name}"
+    for signal in ("", "TRACES_")
+    for name in (
+        "CERTIFICATE",
+        "CLIENT_CERTIFICATE",
+        "CLIENT_KEY",
+        "COMPRESSION",
+        "ENDPOINT",
+        "HEADERS",
+        "INSECURE",
+        "PROTOCOL",
+        "TIMEOUT",
+    )
+)
+CONFIG_FILES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
+SPECIFIED = (
+    *CONFIG_FILES,
+    *OTLP,
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LOG_LEVEL",
+    "OTEL_PROPAGATORS",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+)
+"""OpenTelemetry's specification has them for tracing, and pyspan reads them."""
+
+OF_PYTHON = (
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+    "OTEL_PYTHON_DISTRO",
+    "OTEL_PYTHON_ID_GENERATOR",
+    "OTEL_PYTHON_TRACER_CONFIGURATOR",
+)
+OWN = (
+    "PYSPAN_KAFKA_BROKERS",
+    "PYSPAN_KAFKA_TOPIC",
+    *(VARIABLE_PREFIX + option.upper() for option in KAFKA_OPTIONS),
+)
+VENDORS = (
+    *(variable for own, others in IDENTITY.values() for variable in (own, *others) if variable),
+    *(variable for rule in RULES for variable in rule.variables),
+    TAGS,
+    "TRACE_BACKEND",
+    "TRACE_JAEGER_ENDPOINT",
+)
+READ = frozenset({*SPECIFIED, *OF_PYTHON, *OWN, *VENDORS})
+"""Every variable that changes what pyspan does."""
+
+OTHERS = (
+    "OTEL_BLRP_",
+    "OTEL_EXPORTER_JAEGER_",
+    "OTEL_EXPORTER_OTLP_LOGS_",
+    "OTEL_EXPORTER_OTLP_METRICS_",
+    "OTEL_EXPORTER_PROMETHEUS_",
+    "OTEL_GO_",
+    "OTEL_INSTRUMENTATION_",
+    "OTEL_JAVA",
+    "OTEL_LOG",
+    "OTEL_METRIC",
+    "OTEL_NODE_",
+    "OTEL_PYTHON_",
+    "OTEL_SEMCONV_",
+    "PYSPAN_AGENT_",
+    "PYSPAN_RUN_",
+)
+"""Beginnings of names that belong to other signals, languages, instrumentations, or to the agent."""

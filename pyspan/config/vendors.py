@@ -1,0 +1,228 @@
+"""What variables of Datadog, Sentry and home-grown tracers say, as far as OpenTelemetry's leave it open.
+
+OTEL_* stand above them all. A note says where the two differ, and where a variable asks for what pyspan does not have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pyspan.config.environ import first, unusable
+from pyspan.config.identity import GENERAL, IDENTITY, identity, said_by_opentelemetry
+from pyspan.config.redaction import redact
+from pyspan.config.setting import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["WITHOUT_EFFECT", "Adopted", "adopt"]
+
+ON, OFF = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+RATED = {"always_on": 1.0, "parentbased_always_on": 1.0, "always_off": 0.0, "parentbased_always_off": 0.0}
+STYLES = {
+    "datadog": "datadog",
+    "b3": "b3",
+    "b3 single header": "b3",
+    "b3multi": "b3multi",
+    "tracecontext": "tracecontext",
+    "baggage": "baggage",
+    "xray": "xray",
+    "none": "none",
+}
+BACKENDS = ("jaeger", "tempo", "otlp", "otel", "kafka", "console", "none")
+WITH_B3 = ("tracecontext", "baggage", "b3multi")
+THRIFT_PORT, THRIFT_PATH = 14268, "/api/traces"
+OTLP_INSTEAD = "set OTEL_EXPORTER_OTLP_ENDPOINT to its OTLP port, such as http://HOST:4318"
+AGENT = f"pyspan speaks OTLP to Datadog's agent: {OTLP_INSTEAD}"
+ONE_LIST = "pyspan reads and writes the same formats: set DD_TRACE_PROPAGATION_STYLE or OTEL_PROPAGATORS"
+METRICS = "pyspan makes traces alone"
+WITHOUT_EFFECT = {
+    "DD_AGENT_HOST": AGENT,
+    "DD_API_KEY": "pyspan gives it to nobody: set OTEL_EXPORTER_OTLP_HEADERS=dd-api-key=... for Datadog's OTLP intake",
+    "DD_LOGS_INJECTION": "for ids in logs set OTEL_PYTHON_LOG_CORRELATION=true (opentelemetry-instrumentation-logging)",
+    "DD_RUNTIME_METRICS_ENABLED": METRICS,
+    "DD_SPAN_SAMPLING_RULES": "give a sampler in code, pyspan.configure(sampler=...)",
+    "DD_TRACE_AGENT_PORT": AGENT,
+    "DD_TRACE_AGENT_URL": AGENT,
+    "DD_TRACE_ANALYTICS_ENABLED": "App Analytics is no more; Datadog searches all traces that it keeps",
+    "DD_TRACE_PROPAGATION_STYLE_EXTRACT": ONE_LIST,
+    "DD_TRACE_PROPAGATION_STYLE_INJECT": ONE_LIST,
+    "DD_TRACE_RATE_LIMIT": "give a sampler in code, pyspan.configure(sampler=...)",
+    "DD_TRACE_RUNTIME_METRICS_ENABLED": METRICS,
+    "DD_TRACE_SAMPLING_RULES": "give a sampler in code, pyspan.configure(sampler=...)",
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"pyspan sends no Zipkin JSON; Zipkin's collector takes OTLP: {OTLP_INSTEAD}",
+    "OTEL_ENTITIES": "pyspan has no entities yet: set OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_EXPORTER_ZIPKIN_PROTOCOL": "pyspan sends no Zipkin JSON: set OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_ZIPKIN_TIMEOUT": "pyspan sends no Zipkin JSON: set OTEL_EXPORTER_OTLP_TIMEOUT",
+    "SENTRY_DSN": f"pyspan sends no Sentry envelopes; Sentry takes OTLP: {OTLP_INSTEAD}, with its key in the headers",
+    "SENTRY_PROFILES_SAMPLE_RATE": METRICS,
+    "SENTRY_SAMPLE_RATE": "it is for errors without a trace; SENTRY_TRACES_SAMPLE_RATE is for traces",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What holds where neither code nor OTEL_* say otherwise; None, or nothing, where no variable says anything."""
+
+    attributes: Mapping[str, Setting] = field(default_factory=dict)
+    enabled: Setting | None = None
+    sample_rate: Setting | None = None
+    exporter: Setting | None = None
+    propagators: Setting | None = None
+    debug: Setting | None = None
+    notes: tuple[str, ...] = ()
+
+
+class _Rule(NamedTuple):
+    """Variables with one meaning, the strongest first, how they are read, and what OTEL_* say of the same."""
+
+    name: str
+    variables: tuple[str, ...]
+    parse: Callable[[str, str], object]
+    above: Callable[[Mapping[str, str]], Setting | None]
+
+
+def adopt(environ: Mapping[str, str]) -> Adopted:
+    """Read the variables; one that cannot be used is warned about and counts as unset."""
+    notes = [*_without_effect(environ), *_identity_notes(environ)]
+    chosen = {rule.name: _choose(rule, environ, notes) for rule in RULES}
+    chosen["exporter"] = _exporter(environ, notes)
+    return Adopted(attributes=identity(environ), notes=tuple(notes), **chosen)
+
+
+def _choose(rule: _Rule, environ: Mapping[str, str], notes: list[str]) -> Setting | None:
+    """Return the strongest setting where OTEL_* are silent; those that say something else are noted."""
+    found = [written for variable in rule.variables if (written := first(environ, variable))]
+    said = [Setting(rule.name, value, key) for key, text in found if (value := rule.parse(key, text)) is not None]
+    above = rule.above(environ)
+    if not said and above is None:
+        return None
+    strongest = above or said[0]
+    notes += [_overruled(setting, strongest) for setting in said if setting.value != strongest.value]
+    return None if above else strongest
+
+
+def _overruled(setting: Setting, by: Setting) -> str:
+    return f"{setting.source} ({setting.shown}) has no effect: {by.source} ({by.shown}) stands above it; remove one"
+
+
+def _without_effect(environ: Mapping[str, str]) -> Iterator[str]:
+    for variable, reason in WITHOUT_EFFECT.items():
+        written = first(environ, variable)
+        if written and written[1].lower() not in OFF:
+            yield f"{variable} has no effect: {reason}"
+
+
+def _identity_notes(environ: Mapping[str, str]) -> Iterator[str]:
+    above = said_by_opentelemetry(environ)
+    for attribute, (_, others) in IDENTITY.items():
+        found = (written for variable in others if (written := first(environ, variable)))
+        said = [Setting(attribute, value, key) for key, value in found]
+        strongest = above.get(attribute) or next(iter(said), None)
+        for setting in said:
+            if strongest and setting.value != strongest.value and setting.source not in GENERAL:
+                yield _overruled(setting, strongest)
+
+
+def _exporter(environ: Mapping[str, str], notes: list[str]) -> Setting | None:
+    """Read TRACE_BACKEND and TRACE_JAEGER_ENDPOINT; OTEL_TRACES_EXPORTER and an OTLP endpoint stand above them."""
+    above = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    backend = first(environ, "TRACE_BACKEND")
+    endpoint = first(environ, "TRACE_JAEGER_ENDPOINT")
+    if backend is None or first(environ, *above):
+        return None
+    word = backend[1].lower()
+    if word not in BACKENDS:
+        return unusable(*backend, f"one of {', '.join(BACKENDS)}", None, shown="otlp")
+    if word not in ("jaeger", "tempo", "otlp", "otel"):
+        return Setting("exporter", word, backend[0])
+    if word == "jaeger" and endpoint and _is_thrift(endpoint[1]):
+        where = redact(endpoint[1])
+        notes.append(f"{endpoint[0]} ({where}) has no effect: it is for Thrift; Jaeger takes OTLP: {OTLP_INSTEAD}")
+        return None
+    if word == "jaeger" and endpoint:
+        return Setting("exporter", f"otlp={endpoint[1]}", endpoint[0])
+    return Setting("exporter", "otlp", backend[0])
+
+
+def _is_thrift(endpoint: str) -> bool:
+    try:
+        url = urlsplit(endpoint)
+        return url.port == THRIFT_PORT or url.path.rstrip("/") == THRIFT_PATH
+    except ValueError:  # no URL: the exporter says so, with the name of the variable
+        return False
+
+
+def _switch(key: str, text: str) -> bool | None:
+    word = text.lower()
+    if word in (*ON, *OFF):
+        return word in ON
+    return unusable(key, text, "true or false", None, shown="without it")
+
+
+def _rate(key: str, text: str) -> float | None:
+    rate = _share(text)
+    return unusable(key, text, "a share of traces from 0 to 1", None, shown="without it") if rate is None else rate
+
+
+def _share(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 0.0 <= rate <= 1.0 else None
+
+
+def _formats(key: str, text: str) -> tuple[str, ...] | None:
+    if key.endswith("_B3_ENABLED"):
+        return WITH_B3 if _switch(key, text) else None
+    styles = [style.strip().lower() for style in text.split(",") if style.strip()]
+    if not set(styles) <= set(STYLES):
+        return unusable(key, text, f"names out of {', '.join(STYLES)}", None, shown="without it")
+    return tuple(dict.fromkeys(STYLES[style] for style in styles))
+
+
+def _otel_enabled(environ: Mapping[str, str]) -> Setting | None:
+    written = first(environ, "OTEL_SDK_DISABLED")
+    return Setting("enabled", written[1].lower() != "true", written[0]) if written else None
+
+
+def _otel_rate(environ: Mapping[str, str]) -> Setting | None:
+    written = first(environ, "OTEL_TRACES_SAMPLER")
+    if written is None:
+        return None
+    name = written[1].lower()
+    if name.endswith("traceidratio"):
+        argument = first(environ, "OTEL_TRACES_SAMPLER_ARG") or (written[0], "1")
+        return Setting("sample_rate", _share(argument[1]), argument[0])
+    return Setting("sample_rate", RATED.get(name, name), written[0])
+
+
+def _otel_formats(environ: Mapping[str, str]) -> Setting | None:
+    written = first(environ, "OTEL_PROPAGATORS")
+    return Setting("propagators", tuple(n.strip() for n in written[1].split(",")), written[0]) if written else None
+
+
+def _otel_debug(environ: Mapping[str, str]) -> Setting | None:
+    written = first(environ, "OTEL_LOG_LEVEL")
+    return Setting("debug", written[1].lower() == "debug", written[0]) if written else None
+
+
+RULES = (
+    _Rule("enabled", ("OTEL_ENABLED", "DD_TRACE_ENABLED", "TRACE_ENABLED"), _switch, _otel_enabled),
+    _Rule(
+        "sample_rate",
+        ("OTEL_SAMPLING_RATE", "DD_TRACE_SAMPLE_RATE", "SENTRY_TRACES_SAMPLE_RATE", "TRACE_SAMPLE_RATE"),
+        _rate,
+        _otel_rate,
+    ),
+    _Rule(
+        "propagators",
+        ("DD_TRACE_PROPAGATION_STYLE", "DD_TRACE_B3_ENABLED", "DD_TRACE_EXPERIMENTAL_B3_ENABLED"),
+        _formats,
+        _otel_formats,
+    ),
+    _Rule("debug", ("DD_TRACE_DEBUG", "SENTRY_DEBUG"), _switch, _otel_debug),
+)

@@ -1,0 +1,99 @@
+"""What a provider is made of: by the arguments of `configure()`, then the environment, then the defaults."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pyspan.config.examine import examine
+from pyspan.config.log_level import word_of_environment
+from pyspan.config.vendors import adopt
+from pyspan.sdk import _exporters, _registered, _samplers
+from pyspan.sdk._propagators import use_native_propagators, use_propagators
+from pyspan.sdk.resources import SERVICE_NAME, Resource
+from pyspan.sdk.trace.export import BatchSpanProcessor
+
+if TYPE_CHECKING:
+    from pyspan.config.vendors import Adopted
+    from pyspan.sdk._configure import Settings
+    from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
+    from pyspan.sdk.trace._config import _TracerConfiguratorT
+    from pyspan.sdk.trace.sampling import Sampler
+
+__all__ = ["Plan", "of_environment", "resource_with"]
+
+logger = logging.getLogger("pyspan.config")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything checked, nothing started: `processors` are made one by one, `propagate` sets the global propagator.
+
+    `disabled` is None where the provider itself reads OTEL_SDK_DISABLED.
+    """
+
+    resource: Resource
+    sampler: Sampler
+    processors: tuple[Callable[[], SpanProcessor], ...]
+    propagate: Callable[[], None]
+    id_generator: IdGenerator | None = None
+    span_limits: SpanLimits | None = None
+    tracer_configurator: _TracerConfiguratorT | None = None
+    disabled: bool | None = None
+    log_level: str | None = None
+
+
+def of_environment(settings: Settings) -> Plan:
+    """Plan by the arguments and the variables.
+
+    Raises:
+        ConfigurationError: an exporter, or an argument, that cannot be used.
+    """
+    adopted = adopt(os.environ)
+    for finding in examine(os.environ, adopted):
+        logger.warning("%s", finding)
+    exporters = _exporters.find(settings.exporter, settings.endpoint, adopted.exporter)
+    return Plan(
+        resource=_resource(settings, adopted),
+        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE, adopted.sample_rate),
+        processors=tuple(partial(BatchSpanProcessor, exporter) for exporter in exporters),
+        propagate=_propagate(adopted),
+        id_generator=settings.id_generator or _registered.id_generator(),
+        span_limits=settings.span_limits,
+        tracer_configurator=settings.tracer_configurator,
+        disabled=None if adopted.enabled is None else not adopted.enabled.value,
+        log_level=word_of_environment(os.environ) or ("debug" if adopted.debug and adopted.debug.value else None),
+    )
+
+
+def resource_with(settings: Settings, create: Callable[[Mapping[str, Any]], Resource]) -> Resource:
+    """Return the resource that is given, or what `create` makes of the attributes that are, with the service's name."""
+    resource = _given_resource(settings.resource, create)
+    if settings.service_name is None:
+        return resource
+    return resource.merge(Resource({SERVICE_NAME: settings.service_name}))
+
+
+def _resource(settings: Settings, adopted: Adopted) -> Resource:
+    others = {key: setting.value for key, setting in adopted.attributes.items()}
+    return resource_with(settings, lambda attributes: Resource.create({**others, **attributes}))
+
+
+def _given_resource(given: Any, create: Callable[[Mapping[str, Any]], Resource]) -> Resource:
+    """Take a resource, attributes, or the SDK's class of the same name."""
+    if isinstance(given, Resource):
+        return given
+    if given is None or isinstance(given, Mapping):
+        return create(given or {})
+    return Resource(given.attributes, given.schema_url)
+
+
+def _propagate(adopted: Adopted) -> Callable[[], None]:
+    if adopted.propagators is None:
+        return use_native_propagators
+    names: Any = adopted.propagators.value
+    return partial(use_propagators, names)

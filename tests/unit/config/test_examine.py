@@ -1,0 +1,86 @@
+"""What is wrong with an environment as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyspan.config.examine import examine
+from pyspan.config.variables import READ
+from pyspan.config.vendors import WITHOUT_EFFECT
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("OTEL_TRACE_EXPORTER", "OTEL_TRACES_EXPORTER"),
+        ("OTEL_SERVICENAME", "OTEL_SERVICE_NAME"),
+        ("OTEL_BSP_MAX_QUEUESIZE", "OTEL_BSP_MAX_QUEUE_SIZE"),
+        ("OTEL_EXPORTER_OTLP_TRACE_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        ("PYSPAN_KAFKA_BROKER", "PYSPAN_KAFKA_BROKERS"),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_found_with_what_was_meant(name: str, meant: str) -> None:
+    (finding,) = examine({name: "x"})
+    assert finding == f"{name} is unknown: did you mean {meant}?"
+
+
+def test_an_unknown_variable_that_resembles_none_is_found_too() -> None:
+    (finding,) = examine({"OTEL_XYZZY": "x"})
+    assert finding == "OTEL_XYZZY is unknown: see docs/reference/configuration.md"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OTEL_METRICS_EXPORTER", "OTEL_PYTHON_LOG_CORRELATION", "OTEL_BLRP_SCHEDULE_DELAY", "PYSPAN_AGENT_SPOOL", "PATH"],
+)
+def test_variables_of_others_are_left_in_peace(name: str) -> None:
+    assert examine({name: "x"}) == ()
+
+
+@pytest.mark.parametrize("name", sorted(READ - set(WITHOUT_EFFECT)))
+def test_no_variable_that_is_read_is_taken_for_unknown(name: str) -> None:
+    assert not [finding for finding in examine({name: "1"}) if "unknown" in finding]
+
+
+@pytest.mark.parametrize(
+    ("environ", "finding"),
+    [
+        (
+            {"OTEL_SERVICE_NAME": "a", "OTEL_RESOURCE_ATTRIBUTES": "service.name=b"},
+            "OTEL_SERVICE_NAME (a) stands above service.name=b in OTEL_RESOURCE_ATTRIBUTES; remove one",
+        ),
+        ({"OTEL_TRACES_EXPORTER": "otlp,none"}, "OTEL_TRACES_EXPORTER lists none beside otlp"),
+        (
+            {"OTEL_TRACES_EXPORTER": "console", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318"},
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT has no effect: OTEL_TRACES_EXPORTER (console) has no otlp; add it",
+        ),
+        ({"PYSPAN_KAFKA_BROKERS": "a:9092"}, "PYSPAN_KAFKA_BROKERS has no effect: set OTEL_TRACES_EXPORTER=kafka"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL (grpc) and OTEL_EXPORTER_OTLP_ENDPOINT differ: port 4318 is the usual",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_INSECURE": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:4318"},
+            "OTEL_EXPORTER_OTLP_INSECURE has no effect: OTEL_EXPORTER_OTLP_ENDPOINT says https",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"},
+            "OTEL_EXPORTER_OTLP_CERTIFICATE has no effect: OTEL_EXPORTER_OTLP_ENDPOINT says http;",
+        ),
+        ({"SENTRY_DSN": "https://hunter2@x/1"}, "SENTRY_DSN has no effect"),
+    ],
+)
+def test_a_contradiction_is_found(environ: dict[str, str], finding: str) -> None:
+    (found,) = examine(environ)
+    assert found.startswith(finding)
+
+
+def test_beside_a_file_nothing_else_counts() -> None:
+    assert (
+        examine({"OTEL_CONFIG_FILE": "otel.yaml", "OTEL_TRACES_EXPORTER": "otlp,none", "DD_TRACE_RATE_LIMIT": "1"})
+        == ()
+    )
+
+
+def test_a_good_environment_has_no_findings() -> None:
+    assert examine({"OTEL_SERVICE_NAME": "a", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:4318"}) == ()
