@@ -67,6 +67,6 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sampling::always_on, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::parent_based, module)?)?;
     module.add_function(wrap_pyfunction!(sampling::trace_id_ratio, module)?)?;
-    module.add_function(wrap_pyfunction!(span::encode_resource, module)?)?;
-    module.add_function(wrap_pyfunction!(span::encode_scope, module)?)
+    module.add_function(wrap_pyfunction!(encode::origin::encode_resource, module)?)?;
+    module.add_function(wrap_pyfunction!(encode::origin::encode_scope, module)?)
 }

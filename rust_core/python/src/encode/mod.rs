@@ -1,6 +1,7 @@
 //! Python attributes as OTLP bytes.
 
 mod key;
+pub mod origin;
 mod plain;
 mod text;
 mod value;

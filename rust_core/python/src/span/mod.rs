@@ -6,23 +6,21 @@ mod shortcuts;
 pub mod start;
 mod state;
 mod with;
+mod write;
 
 pub use state::{Options, Parent, Request, State};
 pub use with::prepare;
 
 use crate::api::{self, Api};
 use crate::cell::GilCell;
-use crate::encode;
-use crate::encode::Room;
 use crate::tracer::Tracer;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple};
+use pyo3::types::{PyMappingProxy, PyString, PyTuple};
 use pyspan_core::clock::now_ns;
-use pyspan_core::otlp::wire::put_bytes;
-use pyspan_core::span::{Attributes, Header, Limits, StatusCode, Value, field};
+use pyspan_core::span::{Header, Limits};
 use state::{Pending, Phase};
 use std::cell::Ref;
 
@@ -62,12 +60,7 @@ impl Span {
         if !self.may_record(py, "Tried calling add_event on an ended span.") {
             return Ok(());
         }
-        let time_ns = start::given_time(py, self.api(py), timestamp).unwrap_or_else(now_ns);
-        let name = start::clean_name(name)?;
-        if let Err(error) = parts::add_event(py, self, encode::text_of(&name).as_str(), time_ns, attributes) {
-            api::log_exception(py, &self.api(py).logger, "an event could not be recorded", error);
-        }
-        Ok(())
+        self.event(py, name, attributes, timestamp)
     }
 
     #[pyo3(signature = (context, attributes=None))]
@@ -87,28 +80,7 @@ impl Span {
         if !self.may_record(py, "Tried calling set_status on an ended span.") {
             return Ok(());
         }
-        let api = self.api(py);
-        let description = description.filter(|text| !text.is_none());
-        if let (Some(code), None) = (api.status_code(status), description) {
-            self.take_status(py, code, None);
-            return Ok(());
-        }
-        let status = if status.is_instance(api.status_type.bind(py))? {
-            if let Some(text) = description {
-                let message = "Description %s ignored. Use either `Status` or `(StatusCode, Description)`";
-                api::warn(py, &api.logger, message, &[text]);
-            }
-            status.clone()
-        } else if api.status_code(status).is_some() {
-            api.status_type.bind(py).call1((status, description))?
-        } else {
-            return Ok(());
-        };
-        let code = api.status_code(&status.getattr("status_code")?).unwrap_or_default();
-        let description = status.getattr("description")?;
-        let description = description.cast::<PyString>().ok().map(|text| encode::text_of(text).as_str().to_owned());
-        self.take_status(py, code, description);
-        Ok(())
+        self.status_from(py, status, description)
     }
 
     fn update_name(&self, py: Python<'_>, name: Bound<'_, PyAny>) -> PyResult<()> {
@@ -129,14 +101,7 @@ impl Span {
         timestamp: Option<&Bound<'_, PyAny>>,
         escaped: bool,
     ) -> PyResult<()> {
-        let described = api::readable(py)?.call_method1("exception_attributes", (exception, escaped));
-        let described = described.and_then(|described| {
-            if let Some(attributes) = attributes.filter(|attributes| !attributes.is_none()) {
-                described.call_method1("update", (attributes,))?;
-            }
-            Ok(described)
-        });
-        match described {
+        match Self::describe_exception(py, exception, attributes, escaped) {
             Ok(described) => {
                 self.add_event(py, PyString::intern(py, "exception").into_any(), Some(&described), timestamp)
             }
@@ -450,94 +415,4 @@ impl Span {
         }
         recording && phase == Phase::Live
     }
-
-    fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
-        let mut done = 0;
-        if let Ok(dict) = attributes.cast_exact::<PyDict>() {
-            done = encode::set_plain_items(dict, &mut self.state.borrow_mut(py).body().attributes, self.room(py));
-            if done == dict.len() {
-                return;
-            }
-        }
-        self.set_rest(py, attributes, done);
-    }
-
-    /// Sets what [`encode::set_plain_items`] has left; converting it may run Python code, so the state is not borrowed.
-    #[cold]
-    fn set_rest(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>, done: usize) {
-        let (api, room) = (self.api(py), self.room(py));
-        let set = |key: Option<&str>, value: &Value<'_>| {
-            encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, room.count);
-        };
-        if let Err(error) = encode::set_items(py, api, attributes, done, room.length, set) {
-            api::log_exception(py, &api.logger, "attributes could not be read", error);
-        }
-    }
-
-    #[inline]
-    fn room(&self, py: Python<'_>) -> Room {
-        let limits = self.limits(py);
-        Room { count: limits.attributes, length: limits.span_attribute_length }
-    }
-
-    /// Sets an attribute that the shortcut has left.
-    #[cold]
-    fn set_any_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
-        let (api, limits) = (self.api(py), self.limits(py));
-        let key = encode::key_text(py, api, key);
-        let value = encode::encode(py, api, value, limits.span_attribute_length, 0);
-        let key = key.as_ref().map(encode::Text::as_str);
-        let mut state = self.state.borrow_mut(py);
-        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
-    }
-
-    fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) {
-        let each = links.try_iter().and_then(|links| {
-            for link in links {
-                let link = link?;
-                self.link(py, &link.getattr("context")?, Some(&link.getattr("attributes")?));
-            }
-            Ok(())
-        });
-        if let Err(error) = each {
-            api::log_exception(py, &self.api(py).logger, "links could not be read", error);
-        }
-    }
-
-    fn link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
-        if let Err(error) = parts::add_link(py, self, context, attributes) {
-            api::log_exception(py, &self.api(py).logger, "a link could not be read", error);
-        }
-    }
-
-    /// OK is final and UNSET says nothing, as the specification has it.
-    fn take_status(&self, py: Python<'_>, code: StatusCode, message: Option<String>) {
-        let mut state = self.state.borrow_mut(py);
-        if state.status != StatusCode::Ok && code != StatusCode::Unset {
-            state.status = code;
-            state.status_message = message.map(String::into_boxed_str);
-        }
-    }
-}
-
-/// Encodes `attributes` as a `Resource` message.
-#[pyfunction]
-pub fn encode_resource(py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let mut encoded = Attributes::new(field::RESOURCE_ATTRIBUTES);
-    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, Room { count: None, length: None })?;
-    Ok(encoded.as_bytes().to_vec())
-}
-
-/// Encodes an `InstrumentationScope` message.
-#[pyfunction]
-pub fn encode_scope(py: Python<'_>, name: &str, version: &str, attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let mut encoded = Attributes::new(field::SCOPE_ATTRIBUTES);
-    encode::attributes_into(py, api::get(py)?, Some(attributes), &mut encoded, Room { count: None, length: None })?;
-    let mut out = Vec::new();
-    put_bytes(&mut out, 1, name.as_bytes());
-    if !version.is_empty() {
-        put_bytes(&mut out, 2, version.as_bytes());
-    }
-    out.extend_from_slice(encoded.as_bytes());
-    Ok(out)
 }
