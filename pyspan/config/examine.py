@@ -14,8 +14,6 @@ from pyspan.config.vendors import WITHOUT_EFFECT, adopt
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pyspan.config.vendors import Adopted
-
 __all__ = ["examine"]
 
 FAMILIES = ("OTEL_", "PYSPAN_")
@@ -23,7 +21,7 @@ OTLP = "OTEL_EXPORTER_OTLP_"
 LISTED = "see docs/reference/configuration.md"
 
 
-def examine(environ: Mapping[str, str], adopted: Adopted | None = None) -> tuple[str, ...]:
+def examine(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return a line for each finding, with the variables' names and what to do; no secret is in them.
 
     With OTEL_CONFIG_FILE no other variable counts, so that only what is unknown is found. Values that cannot be used
@@ -32,8 +30,7 @@ def examine(environ: Mapping[str, str], adopted: Adopted | None = None) -> tuple
     findings = list(_unknown(environ))
     if first(environ, *CONFIG_FILES):
         return tuple(findings)
-    notes = adopt(environ).notes if adopted is None else adopted.notes
-    return (*findings, *notes, *_contradictions(environ))
+    return (*findings, *adopt(environ).notes, *_contradictions(environ))
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:

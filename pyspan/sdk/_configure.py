@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
 
+from pyspan.config.examine import examine
 from pyspan.config.log_level import set_log_level
 from pyspan.errors import ConfigurationError
 from pyspan.sdk import _arguments, _plan
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace.sampling import Sampler
 
 __all__ = ["Settings", "configure", "force_flush", "shutdown"]
+
+logger = logging.getLogger("pyspan.config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,10 @@ def configure(settings: Settings) -> TracerProvider:
     the spans would go elsewhere. After `shutdown()` it is welcome.
     """
     _refuse_second()
-    _arguments.check(settings)
-    plan = _plan.of_environment(settings)
+    plan = _plan.plan(settings)
     set_log_level(plan.log_level)
+    for finding in examine(os.environ):
+        logger.warning("%s", finding)
     provider = TracerProvider(
         sampler=plan.sampler,
         resource=plan.resource,

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config.examine import examine
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.vendors import adopt
-from pyspan.sdk import _exporters, _registered, _samplers
+from pyspan.sdk import _arguments, _exporters, _registered, _samplers
 from pyspan.sdk._propagators import use_native_propagators, use_propagators
 from pyspan.sdk.resources import SERVICE_NAME, Resource
 from pyspan.sdk.trace.export import BatchSpanProcessor
 
 if TYPE_CHECKING:
+    from pyspan.config.setting import Setting
     from pyspan.config.vendors import Adopted
     from pyspan.sdk._configure import Settings
     from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
     from pyspan.sdk.trace._config import _TracerConfiguratorT
+    from pyspan.sdk.trace.export import SpanExporter
     from pyspan.sdk.trace.sampling import Sampler
 
-__all__ = ["Plan", "of_environment", "resource_with"]
-
-logger = logging.getLogger("pyspan.config")
+__all__ = ["Plan", "plan", "resource_with"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything checked, nothing started: `processors` are made one by one, `propagate` sets the global propagator.
 
-    `disabled` is None where the provider itself reads OTEL_SDK_DISABLED.
+    `disabled` is None where the provider itself reads OTEL_SDK_DISABLED; `written` are the settings of a file.
     """
 
     resource: Resource
@@ -45,17 +43,22 @@ class Plan:
     tracer_configurator: _TracerConfiguratorT | None = None
     disabled: bool | None = None
     log_level: str | None = None
+    exporters: tuple[SpanExporter, ...] = ()
+    written: tuple[Setting, ...] = ()
 
 
-def of_environment(settings: Settings) -> Plan:
-    """Plan by the arguments and the variables.
+def plan(settings: Settings) -> Plan:
+    """Plan by the arguments, then by the file of OTEL_CONFIG_FILE or else the variables.
 
     Raises:
-        ConfigurationError: an exporter, or an argument, that cannot be used.
+        ConfigurationError: an argument, an exporter, or anything in the file that cannot be used.
     """
+    _arguments.check(settings)
+    return _of_environment(settings)
+
+
+def _of_environment(settings: Settings) -> Plan:
     adopted = adopt(os.environ)
-    for finding in examine(os.environ, adopted):
-        logger.warning("%s", finding)
     exporters = _exporters.find(settings.exporter, settings.endpoint, adopted.exporter)
     return Plan(
         resource=_resource(settings, adopted),
@@ -66,6 +69,7 @@ def of_environment(settings: Settings) -> Plan:
         span_limits=settings.span_limits,
         tracer_configurator=settings.tracer_configurator,
         disabled=None if adopted.enabled is None else not adopted.enabled.value,
+        exporters=tuple(exporters),
         log_level=word_of_environment(os.environ) or ("debug" if adopted.debug and adopted.debug.value else None),
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.propagators.textmap import TextMapPropagator
 
-__all__ = ["registered_propagators", "use_native_propagators", "use_propagators"]
+__all__ = ["registered_propagators", "usable", "use_native_propagators", "use_propagators"]
 
 logger = logging.getLogger("pyspan.config")
 
@@ -31,7 +31,7 @@ DEFAULT, NONE = "tracecontext,baggage", "none"
 
 def use_native_propagators() -> None:
     """Replace the API's propagators by ours; the order of OTEL_PROPAGATORS and all others stay as they are."""
-    propagate = importlib.import_module(API) if API in sys.modules else _import_api(_usable())
+    propagate = importlib.import_module(API) if API in sys.modules else _import_api(usable())
     current = propagate.get_global_textmap()
     parts = getattr(current, "_propagators", None) if _is_stock_composite(current) else [current]
     propagate.set_global_textmap(CompositePropagator([_native(part) for part in parts or ()]))
@@ -63,7 +63,7 @@ def _by_name(name: str) -> TextMapPropagator:
     return _native(make())
 
 
-def _usable() -> str:
+def usable() -> str:
     """Return the names of the environment that a package registers, "" for none; the others are warned about."""
     found = first(os.environ, OTEL_PROPAGATORS)
     if found is None:

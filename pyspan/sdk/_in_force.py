@@ -1,0 +1,154 @@
+"""The settings that hold, each with its source: what `pyspan config` prints."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pyspan.config import OtlpSettings
+from pyspan.config.environ import first, warned
+from pyspan.config.identity import ENVIRONMENT, SERVICE_NAME, identity, said_by_opentelemetry
+from pyspan.config.log_level import word_of_environment
+from pyspan.config.setting import CODE, DEFAULT, Setting
+from pyspan.config.vendors import adopt
+from pyspan.sdk import _environment as env
+from pyspan.sdk import _plan, _propagators
+from pyspan.sdk.trace._limits import limits_of_environment
+from pyspan.sdk.trace.export import OTLPSpanExporter
+from pyspan.sdk.trace.export._settings import ProcessorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspan.config.vendors import Adopted
+    from pyspan.sdk._configure import Settings
+    from pyspan.sdk._plan import Plan
+
+__all__ = ["in_force"]
+
+OTLP = "OTEL_EXPORTER_OTLP_"
+LIMITS = {
+    env.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "max_span_attributes",
+    env.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: "max_span_attribute_length",
+    env.OTEL_SPAN_EVENT_COUNT_LIMIT: "max_events",
+    env.OTEL_SPAN_LINK_COUNT_LIMIT: "max_links",
+    env.OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: "max_event_attributes",
+    env.OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: "max_link_attributes",
+    env.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "max_attribute_length",
+}
+COMMON_LIMITS = {
+    env.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: env.OTEL_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: env.OTEL_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: env.OTEL_ATTRIBUTE_COUNT_LIMIT,
+    env.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: env.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+}
+
+
+def in_force(settings: Settings) -> tuple[Setting, ...]:
+    """Return what `configure` would go by, read as it reads it; nothing is started.
+
+    What cannot be used is warned about, and its default is what holds.
+
+    Raises:
+        ConfigurationError: `configure` would raise it.
+    """
+    plan = _plan.plan(settings)
+    if plan.written:
+        return plan.written
+    adopted = adopt(os.environ)
+    return (
+        *_switches(adopted),
+        *_resource(settings, plan),
+        *_sampler(settings, plan, adopted),
+        *_exporters(settings, plan, adopted),
+        *_batches(),
+        *_limits(settings),
+    )
+
+
+def _switches(adopted: Adopted) -> Iterator[Setting]:
+    if adopted.enabled is not None:
+        yield Setting(env.OTEL_SDK_DISABLED, _word(not adopted.enabled.value), adopted.enabled.source)
+    else:
+        yield Setting(env.OTEL_SDK_DISABLED, _word(env.is_on(env.OTEL_SDK_DISABLED)), _source(env.OTEL_SDK_DISABLED))
+    word = word_of_environment(os.environ)
+    debug = adopted.debug if word is None and adopted.debug and adopted.debug.value else None
+    yield Setting("OTEL_LOG_LEVEL", "debug" if debug else word, debug.source if debug else _source("OTEL_LOG_LEVEL"))
+    names: Any = adopted.propagators.value if adopted.propagators else _propagators.usable().split(",")
+    source = adopted.propagators.source if adopted.propagators else _source("OTEL_PROPAGATORS")
+    yield Setting("OTEL_PROPAGATORS", ",".join(names) or _propagators.DEFAULT, source)
+
+
+def _resource(settings: Settings, plan: Plan) -> Iterator[Setting]:
+    others = {**said_by_opentelemetry(os.environ), **identity(os.environ)}
+    attributes: Any = settings.resource
+    given = set(getattr(attributes, "attributes", attributes) or ())
+    if settings.service_name is not None:
+        given.add(SERVICE_NAME)
+    for key, value in plan.resource.attributes.items():
+        other = others.get(key)
+        source = CODE if key in given else other.source if other is not None else DEFAULT
+        yield Setting(key, value, source)
+    if not {ENVIRONMENT, "deployment.environment"} & set(plan.resource.attributes):
+        yield Setting(ENVIRONMENT, None)
+
+
+def _sampler(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Setting]:
+    source = _source(env.OTEL_TRACES_SAMPLER)
+    if settings.sampler is not None:
+        source = CODE
+    elif adopted.sample_rate is not None:
+        source = adopted.sample_rate.source
+    yield Setting(env.OTEL_TRACES_SAMPLER, plan.sampler.get_description(), source)
+
+
+def _exporters(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Setting]:
+    in_code = settings.exporter is not None or settings.endpoint is not None
+    source = CODE if in_code else adopted.exporter.source if adopted.exporter else _source(env.OTEL_TRACES_EXPORTER)
+    names = [getattr(exporter, "_name", type(exporter).__name__) for exporter in plan.exporters]
+    yield Setting(env.OTEL_TRACES_EXPORTER, ",".join(names) or "none", source)
+    for exporter in plan.exporters:
+        if isinstance(exporter, OTLPSpanExporter):
+            yield from _otlp(exporter._settings, CODE if settings.endpoint else _signal_source("ENDPOINT"))
+
+
+def _otlp(settings: OtlpSettings, endpoint: str) -> Iterator[Setting]:
+    yield Setting(f"{OTLP}ENDPOINT", settings.endpoint, endpoint)
+    yield Setting(f"{OTLP}PROTOCOL", settings.protocol, _signal_source("PROTOCOL"))
+    headers = ",".join(f"{name}={value}" for name, value in settings.headers.items())
+    yield Setting(f"{OTLP}HEADERS", headers, _signal_source("HEADERS"))
+    yield Setting(f"{OTLP}COMPRESSION", settings.compression, _signal_source("COMPRESSION"))
+    yield Setting(f"{OTLP}TIMEOUT", f"{settings.timeout:g} s", _signal_source("TIMEOUT"))
+    for name in ("certificate", "client_certificate", "client_key"):
+        yield Setting(OTLP + name.upper(), getattr(settings, name), _signal_source(name.upper()))
+
+
+def _batches() -> Iterator[Setting]:
+    read = ProcessorSettings.read(None, None, None, None)
+    yield Setting(env.OTEL_BSP_MAX_QUEUE_SIZE, read.queue_spans, _source(env.OTEL_BSP_MAX_QUEUE_SIZE))
+    yield Setting(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, read.batch_spans, _source(env.OTEL_BSP_MAX_EXPORT_BATCH_SIZE))
+    yield Setting(env.OTEL_BSP_SCHEDULE_DELAY, round(read.delay * 1000), _source(env.OTEL_BSP_SCHEDULE_DELAY))
+    yield Setting(env.OTEL_BSP_EXPORT_TIMEOUT, round(read.export_timeout * 1000), _source(env.OTEL_BSP_EXPORT_TIMEOUT))
+
+
+def _limits(settings: Settings) -> Iterator[Setting]:
+    limits = settings.span_limits or limits_of_environment()
+    for variable, name in LIMITS.items():
+        common = COMMON_LIMITS.get(variable, variable)
+        value = getattr(limits, name)
+        source = CODE if settings.span_limits else _source(variable, common)
+        yield Setting(variable, "no limit" if value is None else value, source)
+
+
+def _signal_source(name: str) -> str:
+    return _source(f"{OTLP}TRACES_{name}", OTLP + name)
+
+
+def _source(*variables: str) -> str:
+    """Return the first variable that is set, unless its value was refused."""
+    found = first(os.environ, *variables)
+    return DEFAULT if found is None or warned.get(found[0]) == found[1] else found[0]
+
+
+def _word(value: object) -> str:
+    return "true" if value else "false"

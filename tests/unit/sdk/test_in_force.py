@@ -1,0 +1,112 @@
+"""The settings in force, each with where it comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyspan.config.setting import CODE, DEFAULT, Setting
+from pyspan.sdk._configure import Settings
+from pyspan.sdk._in_force import in_force
+from pyspan.sdk.resources import Resource
+from pyspan.sdk.trace import SpanLimits
+
+pytestmark = pytest.mark.usefixtures("unconfigured")
+
+
+def by_name(settings: Settings | None = None) -> dict[str, Setting]:
+    return {setting.name: setting for setting in in_force(settings or Settings())}
+
+
+def test_without_anything_set_all_are_defaults() -> None:
+    settings = by_name()
+    assert {setting.source for setting in settings.values()} == {DEFAULT}
+    shown = {name: setting.shown for name, setting in settings.items()}
+    assert shown["OTEL_SDK_DISABLED"] == "false"
+    assert shown["OTEL_PROPAGATORS"] == "tracecontext,baggage"
+    assert shown["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://localhost:4318/v1/traces"
+    assert shown["OTEL_BSP_MAX_QUEUE_SIZE"] == "524288"
+    assert shown["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"] == "no limit"
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "shown", "source"),
+    [
+        ({"OTEL_SERVICE_NAME": "shop"}, "service.name", "shop", "OTEL_SERVICE_NAME"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=a"}, "team", "a", "OTEL_RESOURCE_ATTRIBUTES"),
+        ({"DD_SERVICE": "shop"}, "service.name", "shop", "DD_SERVICE"),
+        ({"SENTRY_ENVIRONMENT": "live"}, "deployment.environment.name", "live", "SENTRY_ENVIRONMENT"),
+        ({"DD_TRACE_ENABLED": "false"}, "OTEL_SDK_DISABLED", "true", "DD_TRACE_ENABLED"),
+        ({"SENTRY_DEBUG": "1"}, "OTEL_LOG_LEVEL", "debug", "SENTRY_DEBUG"),
+        ({"OTEL_PROPAGATORS": "b3"}, "OTEL_PROPAGATORS", "b3", "OTEL_PROPAGATORS"),
+        (
+            {"DD_TRACE_PROPAGATION_STYLE": "datadog"},
+            "OTEL_PROPAGATORS",
+            "datadog",
+            "DD_TRACE_PROPAGATION_STYLE",
+        ),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, "OTEL_TRACES_SAMPLER", "AlwaysOffSampler", "OTEL_TRACES_SAMPLER"),
+        ({"OTEL_TRACES_EXPORTER": "console"}, "OTEL_TRACES_EXPORTER", "ConsoleSpanExporter", "OTEL_TRACES_EXPORTER"),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://u:hunter2@c/x"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://REDACTED:REDACTED@c/x",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter2"},
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "api-key=REDACTED",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+        ),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "3"}, "OTEL_EXPORTER_OTLP_TIMEOUT", "3 s", "OTEL_EXPORTER_OTLP_TIMEOUT"),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "500"}, "OTEL_BSP_SCHEDULE_DELAY", "500", "OTEL_BSP_SCHEDULE_DELAY"),
+        (
+            {"OTEL_ATTRIBUTE_COUNT_LIMIT": "7"},
+            "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+            "7",
+            "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        ),
+    ],
+)
+def test_a_variable_is_the_source_of_what_it_sets(
+    environ: dict[str, str], name: str, shown: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    setting = by_name()[name]
+    assert (setting.shown, setting.source) == (shown, source)
+    assert "hunter2" not in "".join(map(str, in_force(Settings())))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "shown"),
+    [
+        (Settings(service_name="shop"), "service.name", "shop"),
+        (Settings(resource={"team": "a"}), "team", "a"),
+        (Settings(resource=Resource({"team": "a"})), "team", "a"),
+        (Settings(sampler="always_off"), "OTEL_TRACES_SAMPLER", "AlwaysOffSampler"),
+        (Settings(exporter="console"), "OTEL_TRACES_EXPORTER", "ConsoleSpanExporter"),
+        (Settings(endpoint="http://c:4318"), "OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/v1/traces"),
+        (Settings(span_limits=SpanLimits(max_events=5)), "OTEL_SPAN_EVENT_COUNT_LIMIT", "5"),
+    ],
+)
+def test_code_is_the_source_of_what_it_gives(settings: Settings, name: str, shown: str) -> None:
+    setting = by_name(settings)[name]
+    assert (setting.shown, setting.source) == (shown, CODE)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "524288"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "x", "128"),
+        ("OTEL_PROPAGATORS", "smoke", "tracecontext,baggage"),
+        ("OTEL_LOG_LEVEL", "loud", ""),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_the_source_of_nothing(
+    variable: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    setting = by_name()[variable]
+    assert (setting.shown, setting.source) == (shown, DEFAULT)
