@@ -52,6 +52,11 @@ def _otlp(export: Export, stats: Stats) -> Exporter:
         certificate=certificate,
         client_certificate=client_certificate,
         client_key=client_key,
-        origins=Origins(export.place, f"headers of {export.place}", f"compression and kind of {export.place}"),
+        origins=Origins(
+            export.place,
+            f"headers of {export.place}",
+            f"compression and kind of {export.place}",
+            f"certificate, client-certificate and client-key of {export.place}",
+        ),
     )
     return OtlpExporter(settings, stats)

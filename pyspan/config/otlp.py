@@ -34,6 +34,7 @@ class Origins:
     endpoint: str = ENDPOINT
     headers: str = "OTEL_EXPORTER_OTLP_HEADERS"
     coding: str = "OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_PROTOCOL"
+    certificates: str = "OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,18 @@ def _no_reply(reply: OtlpReply, endpoint: str, origins: Origins) -> RetryableErr
     if reply.kind == "timeout":
         return RetryableError(f"OTLP endpoint {endpoint} did not answer in time", status="timeout")
     message = f"OTLP endpoint {endpoint} cannot be reached: {reply.message}"
-    return RetryableError(_advise(message, f"check {origins.endpoint}"), status="transport")
+    return RetryableError(_advise(message, _connection_check(reply.message, origins)), status="transport")
+
+
+def _connection_check(message: str, origins: Origins) -> str:
+    checks = {
+        "InvalidContentType": f"it speaks no TLS; write http:// in {origins.endpoint}",
+        "certificate": f"check {origins.certificates}",
+        "CertificateRequired": f"check {origins.certificates}",
+        "http2 error": f"it speaks no gRPC; check {origins.endpoint} and {origins.coding}",
+        "unexpected message": f"it speaks gRPC, or no HTTP; check {origins.endpoint} and {origins.coding}",
+    }
+    return next((check for text, check in checks.items() if text in message), f"check {origins.endpoint}")
 
 
 def _http_check(code: int, origins: Origins) -> str | None:

@@ -114,17 +114,21 @@ class Service(trace_service_pb2_grpc.TraceServiceServicer):
         self.spans: list[int] = []
         self.metadata: dict[str, str | bytes] = {}
         self.status: tuple[grpc.StatusCode, str] | None = None
+        self.compression = grpc.Compression.NoCompression
+        self.message = ""
 
     def Export(
         self, request: trace_service_pb2.ExportTraceServiceRequest, context: grpc.ServicerContext
     ) -> trace_service_pb2.ExportTraceServiceResponse:
         self.metadata = dict(context.invocation_metadata())
+        context.set_compression(self.compression)
         if self.status is not None:
             context.abort(*self.status)
         scopes = [scope for resource in request.resource_spans for scope in resource.scope_spans]
         self.spans.append(sum(len(scope.spans) for scope in scopes))
         response = trace_service_pb2.ExportTraceServiceResponse()
         response.partial_success.rejected_spans = 2
+        response.partial_success.error_message = self.message
         return response
 
 
@@ -167,6 +171,14 @@ def test_a_real_grpc_server_understands_us(
     assert (reply.kind, reply.code, reply.rejected_spans) == ("ok", 0, 2)
     assert service.spans == [7]
     assert service.metadata["x-tenant"] == "blue"
+
+
+def test_a_reply_that_a_grpc_server_has_compressed_is_read(grpc_backend: tuple[Service, str]) -> None:
+    service, url = grpc_backend
+    service.compression, service.message = grpc.Compression.Gzip, "late " * 100  # what is short is left as it is
+    headers = {"grpc-accept-encoding": "identity,gzip"}  # what grpc-go does without, this server asks for
+    reply = OtlpClient(url, protocol="grpc", headers=headers, compression="gzip").export(batch_of(7), 5.0)
+    assert (reply.kind, reply.rejected_spans, reply.message) == ("ok", 2, service.message)
 
 
 def test_a_real_grpc_server_refuses_us_in_words_we_understand(grpc_backend: tuple[Service, str]) -> None:

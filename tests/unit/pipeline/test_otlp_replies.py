@@ -93,6 +93,23 @@ def test_no_reply_is_worth_another_try() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "check"),
+    [
+        (
+            "corrupt message of type InvalidContentType",
+            "it speaks no TLS; write http:// in OTEL_EXPORTER_OTLP_",
+        ),
+        ("invalid peer certificate: UnknownIssuer", "check OTEL_EXPORTER_OTLP_CERTIFICATE, "),
+        ("received fatal alert: CertificateRequired", "check OTEL_EXPORTER_OTLP_CERTIFICATE, "),
+        ("http2 error: frame with invalid size", "it speaks no gRPC; check OTEL_EXPORTER_OTLP_ENDPOINT and "),
+        ("received unexpected message", "it speaks gRPC, or no HTTP; check OTEL_EXPORTER_OTLP_ENDPOINT and "),
+    ],
+)
+def test_ends_that_do_not_understand_each_other_are_told_the_setting(said: str, check: str) -> None:
+    assert f"{said} ({check}" in str(Reply("transport", message=said).error())
+
+
+@pytest.mark.parametrize(
     ("reply", "message"),
     [
         (

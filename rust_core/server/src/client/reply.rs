@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http_body_util::BodyExt;
+use pyspan_core::otlp::compress::{Algorithm, decompress};
 
 use crate::grpc::{self, code};
 use crate::rpc::{PartialSuccess, Status};
@@ -103,7 +104,7 @@ pub(super) async fn read_grpc(response: reqwest::Response) -> reqwest::Result<Re
         return Ok(without_status(status, &headers, &body.bytes));
     };
     if code == code::OK {
-        return Ok(Reply::success(code, read_response(body.bytes)));
+        return Ok(Reply::success(code, read_response(&headers, body.bytes)));
     }
     let message = trailers.get("grpc-message").map(|value| grpc::decode_message(value.as_bytes()));
     let details = trailers.get("grpc-status-details-bin").and_then(|value| grpc::decode_binary(value.as_bytes()));
@@ -140,9 +141,14 @@ fn without_status(status: u16, headers: &HeaderMap, body: &[u8]) -> Reply {
     Reply { retry_after, ..Reply::new(Kind::Grpc, grpc::code_for_http(status), message) }
 }
 
-fn read_response(body: Bytes) -> Option<PartialSuccess> {
-    let message = grpc::unframe(body).ok().filter(|message| !message.compressed)?;
-    PartialSuccess::decode(&message.payload)
+/// Reads a response that may be compressed: grpc-go answers in the encoding of the request, whatever we accept.
+fn read_response(headers: &HeaderMap, body: Bytes) -> Option<PartialSuccess> {
+    let message = grpc::unframe(body).ok()?;
+    if !message.compressed {
+        return PartialSuccess::decode(&message.payload);
+    }
+    let encoding = Algorithm::named(headers.get("grpc-encoding")?.to_str().ok()?)?;
+    PartialSuccess::decode(&decompress(encoding, &message.payload, MAX_REPLY_BYTES).ok()?)
 }
 
 fn excerpt(body: &[u8]) -> String {
