@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pyspan.errors import ConfigurationError
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_FAILED", "EXIT_OK", "Parser", "fail", "installed_version"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EXIT_CONFIGURATION", "EXIT_FAILED", "EXIT_OK", "Parser", "columns", "fail", "installed_version"]
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 2
+WIDEST_VALUE = 48
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,3 +39,15 @@ def fail(program: str, message: str, code: int) -> int:
     for line in message.splitlines():
         sys.stderr.write(f"{program}: {line}\n")
     return code
+
+
+def columns(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Lay key, value and place out in columns, a line each; what would break it, or steer a terminal, is escaped."""
+    safe = [(key, _printable(value), place) for key, value, place in rows]
+    key_width, value_width = (max((len(row[column]) for row in safe), default=0) for column in (0, 1))
+    value_width = min(value_width, WIDEST_VALUE)
+    return "\n".join(f"  {key:{key_width}}  {value:{value_width}}  {place}" for key, value, place in safe)
+
+
+def _printable(value: str) -> str:
+    return value if value.isprintable() else value.encode("unicode_escape").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspan._command import columns
 from pyspan.agent.config import SETTINGS, AgentConfig, Loaded
 
 if TYPE_CHECKING:
@@ -14,10 +15,9 @@ __all__ = ["configuration_text", "start_text"]
 
 def configuration_text(loaded: Loaded) -> str:
     """List every key with its value and the place it comes from."""
-    rows = [(setting.key, _format(getattr(loaded.config, setting.field))) for setting in SETTINGS]
-    key_width, value_width = (max(len(row[column]) for row in rows) for column in (0, 1))
-    lines = [f"  {key:{key_width}}  {value:{min(value_width, 48)}}  {_place(loaded, key)}" for key, value in rows]
-    return "\n".join(["the configuration is valid:", *lines])
+    values = [(setting.key, _format(getattr(loaded.config, setting.field))) for setting in SETTINGS]
+    rows = [(key, value, _place(loaded, key)) for key, value in values]
+    return f"the configuration is valid:\n{columns(rows)}"
 
 
 def start_text(config: AgentConfig, bound: Mapping[str, str]) -> str:

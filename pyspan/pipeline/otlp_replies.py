@@ -79,7 +79,10 @@ def _connection_check(message: str, origins: Origins) -> str:
         "certificate": f"check {origins.certificates}",
         "CertificateRequired": f"check {origins.certificates}",
         "http2 error": f"it speaks no gRPC; check {origins.endpoint} and {origins.coding}",
-        "unexpected message": f"it speaks gRPC, or no HTTP; check {origins.endpoint} and {origins.coding}",
+        **dict.fromkeys(
+            ("unexpected message", "invalid HTTP version"),
+            f"it speaks gRPC, or no HTTP; check {origins.endpoint} and {origins.coding}",
+        ),
     }
     return next((check for text, check in checks.items() if text in message), f"check {origins.endpoint}")
 

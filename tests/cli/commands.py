@@ -16,12 +16,11 @@ def environment(**variables: str) -> dict[str, str]:
     return {"PATH": f"{PYSPAN.parent}:/usr/bin:/bin", "LANG": "C.UTF-8", **variables}
 
 
-def pyspan(*words: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+def pyspan(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
         [str(PYSPAN), *words],
         env=environment(**variables),
-        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=50,

@@ -102,6 +102,7 @@ def test_no_reply_is_worth_another_try() -> None:
         ("invalid peer certificate: UnknownIssuer", "check OTEL_EXPORTER_OTLP_CERTIFICATE, "),
         ("received fatal alert: CertificateRequired", "check OTEL_EXPORTER_OTLP_CERTIFICATE, "),
         ("http2 error: frame with invalid size", "it speaks no gRPC; check OTEL_EXPORTER_OTLP_ENDPOINT and "),
+        ("invalid HTTP version parsed", "it speaks gRPC, or no HTTP; check OTEL_EXPORTER_OTLP_ENDPOINT and "),
         ("received unexpected message", "it speaks gRPC, or no HTTP; check OTEL_EXPORTER_OTLP_ENDPOINT and "),
     ],
 )
