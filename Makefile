@@ -20,7 +20,7 @@ $(VENV)/.installed: requirements-dev.txt
 
 $(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
 	@command -v cargo >/dev/null || { echo "missing: Rust 1.89 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
-	PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent
+	PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent,config
 	@touch $@
 
 setup: $(VENV)/.built  ## virtual environment and release build of the extension

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 __all__ = ["oldest_api", "shipped"]
 
 DISTRIBUTION = "pyspan-tracing"
-EXTRAS = ("kafka", "agent", "console")
+EXTRAS = ("kafka", "agent", "config", "console")
 
 
 def shipped() -> list[str]:

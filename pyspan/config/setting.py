@@ -11,7 +11,9 @@ __all__ = ["CODE", "DEFAULT", "Setting"]
 
 DEFAULT = "default"
 CODE = "code"
-SECRET = re.compile(r"passw|secret|token|credential|dsn|api[-_.]?key|authorization|cookie", re.IGNORECASE)
+SECRET = re.compile(
+    r"passw|secret|token|credential|dsn|api[-_.]?key|authorization|cookie|headers\[\d+\]", re.IGNORECASE
+)
 HEADERS = re.compile(r"headers(_list)?$", re.IGNORECASE)
 
 

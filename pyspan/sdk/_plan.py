@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyspan.config.environ import first
 from pyspan.config.log_level import word_of_environment
+from pyspan.config.variables import CONFIG_FILES
 from pyspan.config.vendors import adopt
 from pyspan.sdk import _arguments, _exporters, _registered, _samplers
 from pyspan.sdk._propagators import use_native_propagators, use_propagators
@@ -54,7 +56,12 @@ def plan(settings: Settings) -> Plan:
         ConfigurationError: an argument, an exporter, or anything in the file that cannot be used.
     """
     _arguments.check(settings)
-    return _of_environment(settings)
+    file = first(os.environ, *CONFIG_FILES)
+    if file is None:
+        return _of_environment(settings)
+    from pyspan.sdk._file import read_file
+
+    return read_file(file[1], file[0], settings)
 
 
 def _of_environment(settings: Settings) -> Plan:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from pyspan.sdk.resources._detector import ResourceDetector
 
-__all__ = ["configured_detectors", "get_aggregated_resources", "process_dependent_resource"]
+__all__ = [
+    "configured_detectors",
+    "detector_names",
+    "get_aggregated_resources",
+    "load_detector",
+    "process_dependent_resource",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +45,14 @@ def configured_detectors() -> list[ResourceDetector]:
     listed = [name.strip() for name in listed if name.strip()]
     first = [] if "service_instance" in listed else ["service_instance"]
     names = _expand(list(dict.fromkeys([*first, *listed, "otel"])))
-    return [detector for name in names if (detector := _load(name)) is not None]
+    return [detector for name in names if (detector := load_detector(name)) is not None]
+
+
+def detector_names() -> set[str]:
+    """Return the names of ours and of those that packages register."""
+    from importlib.metadata import entry_points
+
+    return {entry.name for entry in entry_points(group=GROUP)} | set(ALWAYS) | set(ON_DEMAND)
 
 
 def process_dependent_resource() -> Resource:
@@ -116,14 +129,12 @@ def _expand(names: list[str]) -> list[str]:
     """Put every registered detector that is not named itself in the place of `*`."""
     if "*" not in names:
         return names
-    from importlib.metadata import entry_points
-
-    registered = {entry.name for entry in entry_points(group=GROUP)} | set(ALWAYS) | set(ON_DEMAND)
     place = names.index("*")
-    return [*names[:place], *sorted(registered - set(names)), *names[place + 1 :]]
+    return [*names[:place], *sorted(detector_names() - set(names)), *names[place + 1 :]]
 
 
-def _load(name: str) -> ResourceDetector | None:
+def load_detector(name: str) -> ResourceDetector | None:
+    """Make the detector of a name; None, with a log line, where that fails."""
     try:
         if name in ON_DEMAND:
             return _load_own(name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["Resource"]
+__all__ = ["Resource", "unknown_service"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Resource:
         given = Resource(attributes or {}, schema_url)
         resource = get_aggregated_resources(configured_detectors(), DEFAULT).merge(given)
         if not resource.attributes.get(SERVICE_NAME):
-            resource = resource.merge(Resource({SERVICE_NAME: _unknown_service()}, schema_url))
+            resource = resource.merge(Resource({SERVICE_NAME: unknown_service()}, schema_url))
         return resource
 
     @staticmethod
@@ -85,7 +85,8 @@ def _as_text(value: object) -> str:
     return value.hex() if isinstance(value, (bytes, bytearray)) else str(value)
 
 
-def _unknown_service() -> str:
+def unknown_service() -> str:
+    """Return the name of a service that has none (resource semantic conventions)."""
     name = sys.executable.rpartition(os.sep)[2] if sys.executable else ""
     return f"unknown_service:{name}" if name else "unknown_service"
 

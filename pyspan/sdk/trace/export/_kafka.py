@@ -50,8 +50,12 @@ class KafkaSpanExporter(NativeSpanExporter):
         ssl_cafile: str | None = None,
         ssl_certfile: str | None = None,
         ssl_keyfile: str | None = None,
+        _settings: KafkaSettings | None = None,
     ) -> None:
         super().__init__()
+        if _settings is not None:  # of a file: the environment has no say
+            self._settings = _settings
+            return
         security = {
             "security_protocol": security_protocol,
             "sasl_mechanism": sasl_mechanism,
@@ -62,7 +66,7 @@ class KafkaSpanExporter(NativeSpanExporter):
             "ssl_keyfile": ssl_keyfile,
         }
         given: dict[str, Any] = {"compression": compression, "delivery_timeout": delivery_timeout}
-        settings = _settings(bootstrap_servers, topic, _given(security))
+        settings = _read(bootstrap_servers, topic, _given(security))
         self._settings = replace(settings, **_given(given))
 
     def _pipeline_exporter(self, stats: Stats) -> Exporter:
@@ -73,9 +77,7 @@ def _given(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _settings(
-    bootstrap_servers: str | Sequence[str] | None, topic: str | None, security: dict[str, str]
-) -> KafkaSettings:
+def _read(bootstrap_servers: str | Sequence[str] | None, topic: str | None, security: dict[str, str]) -> KafkaSettings:
     default = KafkaSettings()
     servers = bootstrap_servers or os.environ.get(BROKERS) or default.brokers
     brokers = servers if isinstance(servers, str) else ",".join(servers)

@@ -62,9 +62,13 @@ class OTLPSpanExporter(NativeSpanExporter):
         max_request_size: int | None = None,
         meter_provider: MeterProvider | None = None,
         _place: str = PLACE,
+        _settings: OtlpSettings | None = None,
         **unused: object,
     ) -> None:
         super().__init__()
+        if _settings is not None:  # of a file: the environment has no say
+            self._settings = _settings
+            return
         _warn_unused({"session": session, **unused})
         given: dict[str, Any] = {
             "certificate": _readable(certificate_file, "certificate_file"),

@@ -1,0 +1,132 @@
+"""The whole file into a plan; arguments in code stand above it, variables count only where it names them."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from functools import partial
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from pyspan.config.file import Document
+from pyspan.sdk import _exporters, _samplers
+from pyspan.sdk._file.processors import read_limits, read_processors
+from pyspan.sdk._file.resource import read_resource
+from pyspan.sdk._file.samplers import read_sampler
+from pyspan.sdk._plan import Plan, resource_with
+from pyspan.sdk._propagators import registered_propagators, use_propagators
+from pyspan.sdk.trace._config import _RuleBasedTracerConfigurator, _TracerConfig
+from pyspan.sdk.trace.export import BatchSpanProcessor
+from pyspan.sdk.trace.sampling import DEFAULT_ON
+
+if TYPE_CHECKING:
+    from pyspan.config.file import Table
+    from pyspan.sdk._configure import Settings
+    from pyspan.sdk._file.processors import MakeProcessor
+    from pyspan.sdk.trace import IdGenerator
+    from pyspan.sdk.trace.sampling import Sampler
+    from pyspan.sdk.util.instrumentation import InstrumentationScope
+
+__all__ = ["read_file"]
+
+LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+SEVERITIES = [f"{level}{rank}" for level in LEVELS for rank in ("", 2, 3, 4)]
+ID_GENERATORS = "opentelemetry_id_generator"
+
+
+def read_file(path: str, variable: str, settings: Settings) -> Plan:
+    """Read all of it, then plan; without a section `tracer_provider` or an exporter in code nothing is traced.
+
+    Raises:
+        ConfigurationError: a line for each key or value that cannot be used.
+    """
+    document = Document(path, os.environ, variable)
+    root = document.root
+    disabled, level = root.flag("disabled"), root.choice("log_level", SEVERITIES)
+    resource, limits = read_resource(root.table("resource")), root.table("attribute_limits")
+    names = _propagators(root.table("propagator"))
+    tracing = root.table("tracer_provider")
+    provider = _Provider(tracing, limits)
+    document.check()
+    in_code = settings.exporter is not None or settings.endpoint is not None
+    return Plan(
+        resource=resource_with(settings, resource.create),
+        sampler=_sampler(settings, provider.sampler),
+        processors=_of_code(settings) if in_code else tuple(provider.processors),
+        propagate=partial(use_propagators, names),
+        id_generator=settings.id_generator or provider.id_generator,
+        span_limits=settings.span_limits or provider.limits,
+        tracer_configurator=settings.tracer_configurator or provider.tracer_configurator,
+        disabled=bool(disabled) or not (tracing or in_code or settings.processors),
+        log_level=level.rstrip("234") if level else None,
+        written=document.settings(),
+    )
+
+
+class _Provider:
+    """The section `tracer_provider`."""
+
+    sampler: Sampler = DEFAULT_ON
+    id_generator: IdGenerator | None = None
+    tracer_configurator: _RuleBasedTracerConfigurator | None = None
+
+    def __init__(self, table: Table | None, general: Table | None) -> None:
+        self.processors: list[MakeProcessor] = read_processors(table) if table else []
+        self.limits = read_limits(general, table.table("limits") if table else None)
+        if table is None:
+            return
+        if sampler := table.table("sampler"):
+            self.sampler = read_sampler(sampler)
+        if generator := table.table("id_generator"):
+            self.id_generator = _id_generator(generator)
+        if configurator := table.table("tracer_configurator/development"):
+            self.tracer_configurator = _configurator(configurator)
+
+
+def _sampler(settings: Settings, written: Sampler) -> Sampler:
+    return written if settings.sampler is None else _samplers.find(settings.sampler, _exporters.CONFIGURE)
+
+
+def _of_code(settings: Settings) -> tuple[MakeProcessor, ...]:
+    exporters = _exporters.find(settings.exporter, settings.endpoint)
+    return tuple(partial(BatchSpanProcessor, exporter) for exporter in exporters)
+
+
+def _propagators(table: Table | None) -> list[str]:
+    """Read `composite`, then those of `composite_list` that are not in it."""
+    if table is None:
+        return []
+    known = sorted(registered_propagators())
+    found = [entry.one(known) for entry in table.tables("composite")]
+    listed = [name.strip() for name in (table.text("composite_list") or "").split(",") if name.strip()]
+    if not {*known, "none"}.issuperset(listed):
+        table.fault("composite_list", f"give names out of {', '.join(known)}")
+    return list(dict.fromkeys([*(each[0] for each in found if each), *listed]))
+
+
+def _id_generator(table: Table) -> IdGenerator | None:
+    others = {entry.name: entry for entry in entry_points(group=ID_GENERATORS)}
+    found = table.one(["random"], list(others))
+    if found is None or found[0] not in others:
+        return None
+    made: IdGenerator = others[found[0]].load()(**found[1].rest())
+    return made
+
+
+def _configurator(table: Table) -> _RuleBasedTracerConfigurator:
+    rules: list[Any] = []
+    for entry in table.tables("tracers"):
+        pattern = entry.text("name")
+        entry.need("name")
+        rules.append((partial(_matches, (pattern or "").replace("[", "[[]")), _config(entry.table("config"))))
+    default = _config(table.table("default_config"))
+    return _RuleBasedTracerConfigurator(rules=rules, default_config=default)
+
+
+def _matches(pattern: str, scope: InstrumentationScope) -> bool:
+    return fnmatch.fnmatchcase(scope.name, pattern)
+
+
+def _config(table: Table | None) -> _TracerConfig:
+    enabled = table.flag("enabled") if table else None
+    return _TracerConfig(is_enabled=enabled is not False)

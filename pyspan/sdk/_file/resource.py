@@ -1,0 +1,133 @@
+"""The resource that a file describes: attributes, and detectors where it names some."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from pyspan.sdk.resources import SERVICE_NAME, Resource, get_aggregated_resources
+from pyspan.sdk.resources._aggregate import detector_names, load_detector
+from pyspan.sdk.resources._resource import DEFAULT, unknown_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspan.config.file import Table
+
+__all__ = ["FileResource", "read_resource"]
+
+logger = logging.getLogger("pyspan.config")
+
+Found = dict[str, Any]
+TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "bool": (bool,), "int": (int,), "double": (float, int)}
+ARRAY = "_array"
+# The names of the format, and ours for the same.
+CONTAINER = "container"
+DETECTORS = {"host": ("host", "os"), "process": ("process",), "service": ("service_instance",)}
+
+
+class FileResource:
+    """What was read; detectors run when the resource is made."""
+
+    def __init__(self, attributes: Found, schema_url: str | None, detectors: list[str], patterns: Patterns) -> None:
+        self._attributes = attributes
+        self._schema_url = schema_url
+        self._detectors = detectors
+        self._patterns = patterns
+
+    def create(self, given: Mapping[str, Any]) -> Resource:
+        """Merge what detectors find, what the file says, and what code gives, the later one winning."""
+        found = self._detected()
+        resource = DEFAULT.merge(found).merge(Resource({**self._attributes, **given}, self._schema_url))
+        if resource.attributes.get(SERVICE_NAME):
+            return resource
+        return resource.merge(Resource({SERVICE_NAME: unknown_service()}))
+
+    def _detected(self) -> Resource:
+        loaded = (load_detector(name) for name in self._detectors)
+        found = get_aggregated_resources([each for each in loaded if each is not None], Resource.get_empty())
+        name = os.environ.get("OTEL_SERVICE_NAME", "")
+        own = {SERVICE_NAME: name} if name and "service_instance" in self._detectors else {}
+        kept = {key: value for key, value in {**found.attributes, **own}.items() if self._patterns.admit(key)}
+        return Resource(kept, found.schema_url)
+
+
+class Patterns:
+    """Names to include, by default all, and to exclude, with `*` and `?`."""
+
+    def __init__(self, included: list[str], excluded: list[str]) -> None:
+        self._included = [_glob(pattern) for pattern in included or ["*"]]
+        self._excluded = [_glob(pattern) for pattern in excluded]
+
+    def admit(self, key: str) -> bool:
+        """Return whether a name is among them."""
+        return _any(key, self._included) and not _any(key, self._excluded)
+
+
+def read_resource(table: Table | None) -> FileResource:
+    """Read the section; without it, the resource has the attributes of the SDK alone."""
+    if table is None:
+        return FileResource({}, None, [], Patterns([], []))
+    attributes = {**_listed(table), **_attributes(table)}
+    detection = table.table("detection/development")
+    if detection is None:
+        return FileResource(attributes, table.text("schema_url"), [], Patterns([], []))
+    chosen = detection.table("attributes")
+    patterns = Patterns(chosen.texts("included"), chosen.texts("excluded")) if chosen else Patterns([], [])
+    return FileResource(attributes, table.text("schema_url"), _detectors(detection), patterns)
+
+
+def _listed(table: Table) -> Found:
+    """Read `attributes_list`, written like OTEL_RESOURCE_ATTRIBUTES."""
+    items = [item.strip() for item in (table.text("attributes_list") or "").split(",") if item.strip()]
+    if any("=" not in item for item in items):
+        table.fault("attributes_list", "write key=value,key=value with values percent-encoded")
+    pairs = (item.partition("=") for item in items)
+    return {key.strip(): unquote(value.strip()) for key, equals, value in pairs if equals}
+
+
+def _attributes(table: Table) -> Found:
+    found: Found = {}
+    for entry in table.tables("attributes"):
+        name, kind = entry.text("name"), entry.choice("type", [*TYPES, *(name + ARRAY for name in TYPES)]) or "string"
+        entry.need("name")
+        value = entry.ask("value")
+        if name is None or value is None:
+            continue
+        if _fits(value, kind):
+            found[name] = value
+        else:
+            entry.fault("value", f"its type is {kind}; put text in quotes, or name the type, such as type: int")
+    return found
+
+
+def _fits(value: object, kind: str) -> bool:
+    if kind.endswith(ARRAY):
+        return isinstance(value, list) and all(_fits(item, kind.removesuffix(ARRAY)) for item in value)
+    return isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
+
+
+def _detectors(detection: Table) -> list[str]:
+    names: list[str] = []
+    known = detector_names()
+    for entry in detection.tables("detectors"):
+        found = entry.one(list(DETECTORS), sorted({*known, CONTAINER}))
+        if found is not None and found[0] == CONTAINER and CONTAINER not in known:
+            logger.warning(
+                "%s in %s is left out: no package that is installed has it", found[1].path, entry.faults.file
+            )
+        elif found is not None:
+            names += DETECTORS.get(found[0], (found[0],))
+    return list(dict.fromkeys(names))
+
+
+def _glob(pattern: str) -> str:
+    """Take brackets for themselves: the format has `*` and `?` alone."""
+    return pattern.replace("[", "[[]")
+
+
+def _any(key: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
