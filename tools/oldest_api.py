@@ -45,9 +45,9 @@ def requirements() -> list[str]:
 
 
 def tests_without_sdk() -> list[str]:
-    """Name the files of pyspan's unit tests that do not compare with the SDK."""
-    unit = ROOT / "tests" / "unit"
-    found = {*unit.rglob("test_*.py")} - {*unit.glob("tools/*"), *unit.glob("benches/*")}
+    """Name the files of pyspan's unit tests, and of its pytest plugin's, that do not compare with the SDK."""
+    unit, plugin = ROOT / "tests" / "unit", ROOT / "tests" / "testing"
+    found = {*unit.rglob("test_*.py"), *plugin.glob("test_*.py")} - {*unit.glob("tools/*"), *unit.glob("benches/*")}
     return [str(path.relative_to(ROOT)) for path in sorted(found) if not LACKED.search(path.read_text())]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from difflib import unified_diff
 from textwrap import dedent
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING
 
 from pyspan.sdk.resources import SERVICE_NAME, Resource
@@ -33,11 +34,35 @@ def captured() -> Iterator[CapturedSpans]:
     """Make a provider of its own the global one meanwhile, with ids and times that are the same in every run.
 
     The environment changes nothing: every span is sampled, also under OTEL_SDK_DISABLED. The clock and the global
-    provider are the process's, so one such block runs at a time.
+    provider are the process's, so one such block runs at a time: another thread waits.
+
+    Raises:
+        RuntimeError: within another such block of this thread.
     """
-    spans = CapturedSpans()
-    with global_provider(spans.provider), no_current_span(), stepping_clock():
-        yield spans
+    with _alone():
+        spans = CapturedSpans()
+        with global_provider(spans.provider), no_current_span(), stepping_clock():
+            yield spans
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let other threads wait until this one is done."""
+    if _Running.thread == get_ident():
+        raise RuntimeError("captured() is running in this thread already; use the spans of the outer one")
+    with _Running.lock:
+        _Running.thread = get_ident()
+        try:
+            yield
+        finally:
+            _Running.thread = None
+
+
+class _Running:
+    """Stands for the process: who has its clock and its global provider."""
+
+    lock = Lock()
+    thread: int | None = None
 
 
 class CapturedSpans:

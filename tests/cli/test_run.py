@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import venv
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,17 @@ def test_a_program_that_it_starts_goes_on_without_tracing(app: Path) -> None:
     done = pyspan("run", str(parent), OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
     assert (done.returncode, done.stdout) == (0, "started\n")
     assert "pyspan: run: OTEL_TRACES_EXPORTER='oltp'" in done.stderr
+
+
+def test_an_interpreter_without_pyspan_runs_and_says_that_it_is_not_traced(app: Path) -> None:
+    bare = app.with_name("bare")
+    venv.create(bare, symlinks=True)
+    app.write_text(
+        f"import subprocess\nsubprocess.run([{str(bare / 'bin' / 'python')!r}, '-c', 'print(1)'], check=True)\n"
+    )
+    done = pyspan("run", str(app), OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr == f"pyspan: run: {bare}/bin/python is not traced: No module named 'pyspan'\n"
 
 
 @pytest.mark.parametrize(

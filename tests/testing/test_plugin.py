@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from opentelemetry import trace
 
 from tests.docs.blocks import blocks
 
@@ -285,3 +288,30 @@ def test_each_import_gives_the_function_that_draws() -> None:
     with captured() as spans:
         spans.provider.get_tracer("shop").start_span("checkout").end()
     assert draw(spans) == "checkout [INTERNAL]"
+
+
+def test_tests_that_run_in_threads_take_turns() -> None:
+    from pyspan.testing import captured
+
+    def run(number: int) -> list[str]:
+        with captured() as spans:
+            for _ in range(50):
+                trace.get_tracer("shop").start_span(f"span of {number}").end()
+            return [f"{span.name} {span.context.span_id}" for span in spans if span.context]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run, range(8)))
+    assert found == [[f"span of {number} {span_id}" for span_id in range(1, 51)] for number in range(8)]
+
+
+def test_one_block_within_another_is_refused_and_harms_neither() -> None:
+    from pyspan.testing import captured
+
+    with captured() as outer:
+        with pytest.raises(RuntimeError, match="running in this thread already"), captured():
+            pass
+        trace.get_tracer("shop").start_span("kept").end()
+    outer.assert_tree("kept [INTERNAL]")
+    with captured() as again:
+        trace.get_tracer("shop").start_span("again").end()
+    again.assert_tree("again [INTERNAL]")

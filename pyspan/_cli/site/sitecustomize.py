@@ -3,12 +3,15 @@
 import sys
 from pathlib import Path
 
-from pyspan._cli import start
-
 ours = sys.modules.pop(__name__)
 sys.path.remove(str(Path(__file__).parent))
 try:
     import sitecustomize  # type: ignore[import-not-found]  # noqa: F401  # the one that ours hides
 except ModuleNotFoundError:
     sys.modules[__name__] = ours  # the import under way looks for it
-start.start()
+try:
+    from pyspan._cli import start
+except ModuleNotFoundError as error:  # a program that ours has started, with another interpreter
+    sys.stderr.write(f"pyspan: run: {sys.executable} is not traced: {error}\n")
+else:
+    start.start()
