@@ -11,10 +11,15 @@ from opentelemetry.context import Context
 import pyspan
 from pyspan._cli.delivery import deliver, target
 from pyspan._cli.logged import logged
+from pyspan.config.environ import first
 from pyspan.config.examine import examine
+from pyspan.config.setting import DEFAULT
+from pyspan.config.variables import CONFIG_FILES
 from pyspan.errors import ConfigurationError
+from pyspan.sdk._configure import Settings
+from pyspan.sdk._in_force import in_force
 from pyspan.sdk.trace import TracerProvider
-from pyspan.sdk.trace.export import BatchSpanProcessor
+from pyspan.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from pyspan.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Findings", "check"]
 
 NAME = "pyspan check"
+EXPORTING = (BatchSpanProcessor, SimpleSpanProcessor)
 DECISIONS = 1_000
 LARGEST = 2**64 - 1
 # Trace ids differ in their lower half alone, which is the one that samplers look at.
@@ -64,7 +70,9 @@ def check() -> Findings:
 
 def _look_at_switch(provider: TracerProvider, findings: Findings) -> None:
     if provider._disabled:
-        findings.obstacles.append("tracing is switched off: nothing is recorded (check OTEL_SDK_DISABLED)")
+        findings.obstacles.append(
+            f"tracing is switched off: nothing is recorded (check {_source('OTEL_SDK_DISABLED')})"
+        )
 
 
 def _look_at_sampler(sampler: Sampler, findings: Findings) -> None:
@@ -75,7 +83,8 @@ def _look_at_sampler(sampler: Sampler, findings: Findings) -> None:
         findings.obstacles.append(f"the sampler {name} raises {error!r}")
         return
     if kept == 0:
-        findings.obstacles.append(f"the sampler {name} drops every trace that starts here (check OTEL_TRACES_SAMPLER)")
+        where = _source("OTEL_TRACES_SAMPLER")
+        findings.obstacles.append(f"the sampler {name} drops every trace that starts here (check {where})")
     else:
         share = "every trace" if kept == DECISIONS else f"about {kept} of {DECISIONS:,} traces"
         findings.passed.append(f"sampler {name}: keeps {share}")
@@ -90,7 +99,7 @@ def _kept(sampler: Sampler) -> int:
 def _look_at_exporters(provider: TracerProvider, findings: Findings) -> None:
     exporters = _exporters(provider)
     if not exporters:
-        findings.obstacles.append("no exporter: spans go nowhere (check OTEL_TRACES_EXPORTER)")
+        findings.obstacles.append(f"no exporter: spans go nowhere (check {_source('OTEL_TRACES_EXPORTER')})")
     for exporter in exporters:
         span = _test_span(provider)
         obstacles = deliver(exporter, span)
@@ -101,7 +110,7 @@ def _look_at_exporters(provider: TracerProvider, findings: Findings) -> None:
 
 def _exporters(provider: TracerProvider) -> list[SpanExporter]:
     processors = provider._active_span_processor._span_processors
-    return [processor.span_exporter for processor in processors if isinstance(processor, BatchSpanProcessor)]
+    return [processor.span_exporter for processor in processors if isinstance(processor, EXPORTING)]
 
 
 def _test_span(provider: TracerProvider) -> Span:
@@ -116,3 +125,12 @@ def _test_span(provider: TracerProvider) -> Span:
 def _ids(span: Span) -> str:
     context = span.get_span_context()
     return f"(trace {context.trace_id:032x}, span {context.span_id:016x})"
+
+
+def _source(variable: str) -> str:
+    """Name what has set this: the variable, one of another vendor that stands for it, or a file."""
+    written = first(os.environ, *CONFIG_FILES)
+    if written:
+        return f"{written[0]}={written[1]}"
+    sources = {setting.name: setting.source for setting in in_force(Settings())}
+    return variable if sources[variable] == DEFAULT else sources[variable]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from contextlib import contextmanager
@@ -178,6 +179,24 @@ def test_a_share_of_nothing_is_nothing(sink: OtlpSink) -> None:
 def test_tracing_that_is_switched_off(sink: OtlpSink) -> None:
     said = obstacle(**{ENDPOINT: sink.endpoint}, OTEL_SDK_DISABLED="true")
     assert said == "tracing is switched off: nothing is recorded (check OTEL_SDK_DISABLED)"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DD_TRACE_ENABLED", "false"), ("DD_TRACE_SAMPLE_RATE", "0"), ("TRACE_BACKEND", "none")]
+)
+def test_a_variable_of_others_that_stands_in_the_way_is_named(sink: OtlpSink, variable: str, value: str) -> None:
+    endpoint = {} if variable == "TRACE_BACKEND" else {ENDPOINT: sink.endpoint}
+    assert obstacle(**{variable: value}, **endpoint).endswith(f"(check {variable})")
+
+
+def test_a_file_is_gone_by_and_named(sink: OtlpSink, tmp_path: Path) -> None:
+    simple = {"simple": {"exporter": {"otlp_http": {"endpoint": f"{sink.endpoint}/v1/traces"}}}}
+    settings = {"file_format": "1.1", "disabled": True, "tracer_provider": {"processors": [simple]}}
+    file = tmp_path / "otel.json"
+    file.write_text(json.dumps(settings))
+    said = obstacle(OTEL_CONFIG_FILE=str(file))
+    assert said == f"tracing is switched off: nothing is recorded (check OTEL_CONFIG_FILE={file})"
+    assert len(sink.delivered()) == 1
 
 
 def test_no_exporter() -> None:

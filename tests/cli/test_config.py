@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -107,6 +108,24 @@ def test_a_value_stays_on_its_line_and_steers_no_terminal(value: str) -> None:
     done = pyspan("config", OTEL_SERVICE_NAME=value)
     assert len([line for line in done.stdout.splitlines() if "OTEL_SDK_DISABLED" in line.split()[0]]) == 1
     assert all(line.isprintable() for line in done.stdout.splitlines())
+
+
+def test_each_value_of_a_file_names_its_path_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "otel.json"
+    provider = {"processors": [], "sampler": {"trace_id_ratio_based": {"ratio": 0.5}}}
+    file.write_text(json.dumps({"file_format": "1.1", "tracer_provider": provider}))
+    done = pyspan("config", OTEL_CONFIG_FILE=str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    path = "tracer_provider.sampler.trace_id_ratio_based.ratio"
+    assert rows(done)[path] == ("0.5", f"{file}:{path}")
+
+
+def test_a_wrong_value_in_a_file_is_named_by_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "otel.json"
+    file.write_text('{"file_format": "1.1", "disabled": "perhaps"}')
+    done = pyspan("config", OTEL_CONFIG_FILE=str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"pyspan: disabled='perhaps' in {file} cannot be used: ")
 
 
 def test_nothing_is_connected_to_and_no_file_is_made(tmp_path: Path) -> None:
