@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, final
 
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceState
 from typing_extensions import Self, disjoint_base
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -209,6 +209,30 @@ def kafka_partitions(keys: list[bytes], partitions: int) -> list[int]:
 class NativeSampler:
     """A head sampler that decides without Python."""
 
+    def should_sample(
+        self,
+        parent: Span | object,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Mapping[str, object] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> tuple[bool, float | None, TraceState | None]:
+        """Return the decision, the adjusted count if there is one, and the trace state of the span.
+
+        `parent` is any span, an invalid one for none; its trace state holds where none is given.
+        """
+    def replace(self, sampler: NativeSampler) -> None:
+        """Decide as `sampler` from now on.
+
+        Raises:
+            TypeError: it does not come from `replaceable`.
+        """
+
+@final
+class NativeComposable:
+    """Says natively by which threshold a span is to be decided. Rates are shares from 0 to 1."""
+
 def always_on() -> NativeSampler:
     """Sample every span."""
 
@@ -226,6 +250,44 @@ def parent_based(
     local_not_sampled: NativeSampler,
 ) -> NativeSampler:
     """Follow the parent, by one delegate for each kind of parent."""
+
+def composite(composable: NativeComposable) -> NativeSampler:
+    """Decide by a threshold, and write it into the trace state."""
+
+def fixed_threshold(rate: float) -> NativeComposable:
+    """Give every span the threshold of a rate."""
+
+def parent_threshold(root: NativeComposable) -> NativeComposable:
+    """Give a span the parent's threshold, or its decision; root spans are `root`'s."""
+
+def operations(
+    critical: list[str], by_name: list[tuple[str, float]], by_type: dict[str, float], rest: float
+) -> NativeComposable:
+    """Keep critical operations; give roots the rate of the first name that fits, of their type, or the rest."""
+
+def rate_limit(per_second: float, burst: float) -> NativeSampler:
+    """Sample as many spans as a bucket has tokens."""
+
+def adaptive(target: float) -> NativeSampler:
+    """Sample a share of the spans such that about `target` a second are kept."""
+
+def per_operation(rates: dict[str, float], others: float, least: float) -> NativeSampler:
+    """Sample shares by the name of the span, and of each at least so many a second."""
+
+def replaceable(initial: NativeSampler, on_first_use: Callable[[], object]) -> NativeSampler:
+    """Decide as `initial` until another is set; call `on_first_use` at the first decision in each process."""
+
+def read_ot(trace_state: str) -> tuple[int | None, int | None]:
+    """Return threshold and randomness as the `ot` member of a trace state gives them."""
+
+def decide_by_threshold(
+    trace_id: int, threshold: int | None, reliable: bool, trace_state: str
+) -> tuple[bool, str | None]:
+    """Return the decision, and the trace state where that changes; None is the threshold that none reaches.
+
+    Raises:
+        ValueError: the trace id is 0.
+    """
 
 def encode_resource(attributes: Mapping[str, object]) -> bytes:
     """Encode an OTLP `Resource` message."""

@@ -52,6 +52,7 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<receivers::Receivers>()?;
     module.add_class::<recorder::Limits>()?;
     module.add_class::<recorder::Recorder>()?;
+    module.add_class::<sampling::NativeComposable>()?;
     module.add_class::<sampling::NativeSampler>()?;
     module.add_class::<span::Span>()?;
     module.add_class::<spool::Spool>()?;
@@ -63,10 +64,7 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::step_clock, module)?)?;
     module.add_function(wrap_pyfunction!(murmur2::kafka_partitions, module)?)?;
     module.add_function(wrap_pyfunction!(propagation::context_keys, module)?)?;
-    module.add_function(wrap_pyfunction!(sampling::always_off, module)?)?;
-    module.add_function(wrap_pyfunction!(sampling::always_on, module)?)?;
-    module.add_function(wrap_pyfunction!(sampling::parent_based, module)?)?;
-    module.add_function(wrap_pyfunction!(sampling::trace_id_ratio, module)?)?;
+    sampling::add_functions(module)?;
     module.add_function(wrap_pyfunction!(encode::origin::encode_resource, module)?)?;
     module.add_function(wrap_pyfunction!(encode::origin::encode_scope, module)?)
 }

@@ -5,10 +5,12 @@ use super::state::{Parent, Phase, Request};
 use crate::api::{self, Api};
 use crate::propagation::RemoteSpan;
 use crate::recorder::Recorder;
+use crate::sampling::{Answer, Started, answer};
 use crate::trace_state::{SharedTraceState, TraceState};
 use crate::{current, encode};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyspan_core::clock::now_ns;
 use pyspan_core::context::{RANDOM_TRACE_ID, SAMPLED, SpanContext};
 use pyspan_core::fork;
@@ -19,6 +21,7 @@ struct Sampling<'py> {
     recording: bool,
     sampled: bool,
     attributes: Option<Bound<'py, PyAny>>,
+    adjusted_count: Option<f64>,
     trace_state: SharedTraceState,
 }
 
@@ -54,6 +57,9 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
         return;
     }
     fill(py, this, sampling.attributes.as_ref(), request.links.as_ref());
+    if let Some(count) = sampling.adjusted_count {
+        write_count(py, this, count);
+    }
     recorder.announce(span, request.context.as_ref());
 }
 
@@ -73,6 +79,15 @@ fn fill(py: Python<'_>, span: &Span, attributes: Option<&Bound<'_, PyAny>>, link
     }
     if let Some(links) = links {
         span.add_links(py, links);
+    }
+}
+
+/// Writes for how many spans this one stands.
+#[cold]
+fn write_count(py: Python<'_>, span: &Span, count: f64) {
+    let attributes = PyDict::new(py);
+    if attributes.set_item(intern!(py, "sampler.adjusted_count"), count).is_ok() {
+        span.set_all(py, &attributes);
     }
 }
 
@@ -185,14 +200,25 @@ fn sample<'py>(
     let inherited = || parent.and_then(|parent| parent.trace_state.clone());
     if let Some(sampler) = &recorder.native_sampler {
         let decided = parent.filter(|parent| !parent.deferred);
-        let sampled = sampler.should_sample(decided.map(|parent| &parent.context), trace_id);
         let attributes = request.attributes.clone();
-        return Sampling { recording: sampled, sampled, attributes, trace_state: inherited() };
+        if let Some(sampled) = sampler.should_sample(decided.map(|parent| &parent.context), trace_id) {
+            return Sampling {
+                recording: sampled,
+                sampled,
+                attributes,
+                adjusted_count: None,
+                trace_state: inherited(),
+            };
+        }
+        let name = span.state.borrow(py).name.bind(py).clone();
+        let started = Started { name, kind: span.kind, attributes: attributes.as_ref() };
+        let Answer { sampled, adjusted_count, trace_state } = answer(py, sampler, parent, trace_id, &started);
+        return Sampling { recording: sampled, sampled, attributes, adjusted_count, trace_state };
     }
     ask_python(py, recorder, span, trace_id, request).unwrap_or_else(|error| {
         api::log_exception(py, &recorder.api.logger, "the sampler failed, the span is recorded and sampled", error);
         let attributes = request.attributes.clone();
-        Sampling { recording: true, sampled: true, attributes, trace_state: inherited() }
+        Sampling { recording: true, sampled: true, attributes, adjusted_count: None, trace_state: inherited() }
     })
 }
 
@@ -216,6 +242,7 @@ fn ask_python<'py>(
         recording: decision.call_method0("is_recording")?.is_truthy()?,
         sampled: decision.call_method0("is_sampled")?.is_truthy()?,
         attributes: Some(result.getattr("attributes")?).filter(|attributes| !attributes.is_none()),
+        adjusted_count: None,
         trace_state: TraceState::of_object(recorder.api, &result.getattr("trace_state")?)?,
     })
 }
