@@ -67,9 +67,10 @@ def plan(settings: Settings) -> Plan:
 def _of_environment(settings: Settings) -> Plan:
     adopted = adopt(os.environ)
     exporters = _exporters.find(settings.exporter, settings.endpoint, adopted.exporter)
+    resource = _resource(settings, adopted)
     return Plan(
-        resource=_resource(settings, adopted),
-        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE, adopted.sample_rate),
+        resource=resource,
+        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE, adopted.sample_rate, resource),
         processors=tuple(partial(BatchSpanProcessor, exporter) for exporter in exporters),
         propagate=_propagate(adopted),
         id_generator=settings.id_generator or _registered.id_generator(),

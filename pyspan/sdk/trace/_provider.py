@@ -16,6 +16,7 @@ from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
+from pyspan.sdk.trace._sampler_arguments import checked
 from pyspan.sdk.trace._tracers import Tracers
 from pyspan.sdk.trace._wiring import Wiring
 from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
@@ -53,9 +54,9 @@ class TracerProvider(trace_api.TracerProvider):
         meter_provider: MeterProvider | None = None,
         _tracer_configurator: _TracerConfiguratorT | None = None,
     ) -> None:
-        self.sampler = sampler or sampling._get_from_env_or_default()
-        self.id_generator = id_generator or RandomIdGenerator()
         resource = Resource.create({}) if resource is None else resource
+        self.sampler = checked(sampler) if sampler else sampling._get_from_env_or_default(resource)
+        self.id_generator = id_generator or RandomIdGenerator()
         self._span_limits = span_limits or limits_of_environment()
         self._disabled = is_on(OTEL_SDK_DISABLED)
         self._meter_provider = meter_provider

@@ -9,17 +9,15 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, set_span
 
 from pyspan import _core
 from pyspan.sdk.trace._limits import SpanLimits
+from pyspan.sdk.trace._sampler import AnsweringSampler, Decision, SamplingResult
 from pyspan.sdk.trace.id_generator import IdGenerator
-from pyspan.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
-    from opentelemetry.util.types import Attributes
+    from opentelemetry.trace import SpanContext
 
     from pyspan.sdk.trace._readable_span import ReadableSpan
+    from pyspan.sdk.trace._sampler import Question
 
 __all__ = ["rerecord"]
 
@@ -43,7 +41,7 @@ def rerecord(span: ReadableSpan) -> _core.Span:
     return copy
 
 
-class _Identity(IdGenerator, Sampler):
+class _Identity(IdGenerator, AnsweringSampler):
     """Gives a span the ids and the trace state of another one, and lets it record."""
 
     def __init__(self, context: SpanContext) -> None:
@@ -58,17 +56,8 @@ class _Identity(IdGenerator, Sampler):
     def is_trace_id_random(self) -> bool:
         return bool(self._context.trace_flags & 0x02)
 
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: TraceState | None = None,
-    ) -> SamplingResult:
-        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, self._context.trace_state)
+    def _answer(self, question: Question) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, question.attributes, self._context.trace_state)
 
     def get_description(self) -> str:
         return "Identity"

@@ -100,10 +100,23 @@ def test_a_share_of_traces_is_sampled_by_the_low_64_bits() -> None:
     assert half.should_sample(None, HALF, "x").decision is Decision.DROP
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_a_share_outside_of_0_and_1_is_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match="range"):
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan"), "0.5", None, True])
+def test_what_is_no_share_is_refused(rate: Any) -> None:
+    with pytest.raises(ValueError, match="give a number from 0 to 1"):
         TraceIdRatioBased(rate)
+
+
+@pytest.mark.parametrize("delegate", [None, 0.5, "always_on", Sampler])
+def test_what_is_no_sampler_is_refused_as_a_delegate(delegate: Any) -> None:
+    for make in (ParentBased, AlwaysRecordSampler, lambda given: ParentBased(ALWAYS_ON, given)):
+        with pytest.raises(ValueError, match=r"root must not be None|give a Sampler"):
+            make(delegate)
+
+
+@pytest.mark.parametrize("sampler", [0.5, "always_on", Sampler])
+def test_what_is_no_sampler_is_refused_by_the_provider(sampler: Any) -> None:
+    with pytest.raises(ValueError, match="give a Sampler"):
+        TracerProvider(sampler)
 
 
 def test_the_extreme_shares_are_all_and_nothing() -> None:
