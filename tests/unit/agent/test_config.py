@@ -212,4 +212,9 @@ def test_an_exporter_tells_people_to_check_the_place_where_it_was_written(
     (export,) = load(flags, environ, None).config.export
     exporter = make_exporter(export, Stats(export.name))
     assert isinstance(exporter, OtlpExporter)
-    assert exporter._origins == Origins(place, f"headers of {place}", f"compression and kind of {place}")
+    assert exporter._origins == Origins(
+        place,
+        f"headers of {place}",
+        f"compression and kind of {place}",
+        f"certificate, client-certificate and client-key of {place}",
+    )
