@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from opentelemetry import trace as _trace_api
+from opentelemetry.trace import SpanContext
 
 from pyspan._core import Span, Tracer
 from pyspan.sdk.resources import Resource
@@ -18,13 +22,22 @@ from pyspan.sdk.trace._config import (
     _TracerConfiguratorT,
 )
 from pyspan.sdk.trace._event import Event, EventBase
-from pyspan.sdk.trace._limits import SpanLimits
+from pyspan.sdk.trace._limits import DEFAULT_COUNT, SpanLimits
 from pyspan.sdk.trace._processor import SpanProcessor, SynchronousMultiSpanProcessor
 from pyspan.sdk.trace._provider import TracerProvider
 from pyspan.sdk.trace._readable_span import ReadableSpan
 from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
+if _TYPE_CHECKING:
+    from pyspan.sdk.trace._by_hand import _Span, _UnsetLimits
+
 __all__ = [
+    "_DEFAULT_OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "_DEFAULT_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "_DEFAULT_OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    "_DEFAULT_OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "_DEFAULT_OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "_DEFAULT_OTEL_SPAN_LINK_COUNT_LIMIT",
     "ConcurrentMultiSpanProcessor",
     "Event",
     "EventBase",
@@ -33,17 +46,34 @@ __all__ = [
     "ReadableSpan",
     "Resource",
     "Span",
+    "SpanContext",
     "SpanLimits",
     "SpanProcessor",
     "SynchronousMultiSpanProcessor",
     "Tracer",
     "TracerProvider",
     "_RuleBasedTracerConfigurator",
+    "_Span",
     "_TracerConfig",
     "_TracerConfiguratorT",
+    "_UnsetLimits",
     "_default_tracer_configurator",
     "_disable_tracer_configurator",
 ]
+
+_DEFAULT_OTEL_ATTRIBUTE_COUNT_LIMIT = _DEFAULT_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT = DEFAULT_COUNT
+_DEFAULT_OTEL_LINK_ATTRIBUTE_COUNT_LIMIT = _DEFAULT_OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT = DEFAULT_COUNT
+_DEFAULT_OTEL_SPAN_EVENT_COUNT_LIMIT = _DEFAULT_OTEL_SPAN_LINK_COUNT_LIMIT = DEFAULT_COUNT
+
+
+def __getattr__(name: str) -> _Any:
+    """Import what only tests of exporters and processors build spans with when somebody asks for it."""
+    if name in ("_Span", "_UnsetLimits"):
+        from pyspan.sdk.trace import _by_hand
+
+        return getattr(_by_hand, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _trace_api.Tracer.register(Tracer)
 _trace_api.Span.register(Span)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
@@ -16,7 +16,8 @@ __all__ = [
 ]
 
 
-class _TracerConfig(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _TracerConfig:
     """What holds for one tracer."""
 
     is_enabled: bool

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._provider import TracerProvider
     from pyspan.sdk.trace._wiring import Wiring
 
-__all__ = ["end_with", "flush_at_exit", "forget"]
+__all__ = ["end_with", "flush_at_exit", "forget", "is_known"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,11 @@ def flush_at_exit(wiring: Wiring, provider: TracerProvider) -> None:
     if not _watcher.is_watching:
         _watch()
     _wirings[wiring] = weakref.ref(provider)
+
+
+def is_known(wiring: Wiring) -> bool:
+    """Return whether `wiring` is shut down at exit."""
+    return wiring in _wirings
 
 
 def forget(wiring: Wiring) -> None:

@@ -23,6 +23,8 @@ from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from pyspan.sdk.util.instrumentation import InstrumentationScope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.util.types import Attributes
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["TracerProvider"]
 
 logger = logging.getLogger(__name__)
+
+
+RANDOM_IDS = {(f"{sdk}.trace.id_generator", "RandomIdGenerator") for sdk in ("pyspan.sdk", "opentelemetry.sdk")}
 
 
 class TracerProvider(trace_api.TracerProvider):
@@ -64,7 +69,7 @@ class TracerProvider(trace_api.TracerProvider):
         self._tracers = Tracers()
         self._recorder = self._make_recorder(resource)
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
-        self._wiring = Wiring(self._recorder, resource, self._active_span_processor)
+        self._wiring = Wiring(self._recorder, resource, self._active_span_processor, self.id_generator)
         in_forked_child(self, TracerProvider._handle_fork)
         if shutdown_on_exit:
             _exit.flush_at_exit(self._wiring, self)
@@ -72,6 +77,13 @@ class TracerProvider(trace_api.TracerProvider):
     @property
     def resource(self) -> Resource:
         return self._wiring.resource
+
+    _resource = resource  # the name in the SDK, which others read
+
+    @property
+    def _atexit_handler(self) -> Callable[..., None] | None:
+        """What shuts the provider down at exit, as in the SDK; None where nothing does."""
+        return self.shutdown if _exit.is_known(self._wiring) else None
 
     def get_tracer(
         self,
@@ -111,14 +123,16 @@ class TracerProvider(trace_api.TracerProvider):
 
     def _make_recorder(self, resource: Resource) -> _core.Recorder:
         # Random ids are made natively; the SDK's own auto-configuration hands its class of the same name.
-        is_random = type(self.id_generator).__name__ == "RandomIdGenerator"
+        kind = type(self.id_generator)
+        is_random = (kind.__module__, kind.__name__) in RANDOM_IDS
+        native_sampler = getattr(self.sampler, "_native", None)
         return _core.Recorder(
             resource,
-            _core.encode_resource(resource.attributes),
-            resource.schema_url,
+            _core.encode_resource(_resource_attributes(resource)),
+            str(resource.schema_url),
             self._span_limits._to_native(),
             self.sampler,
-            getattr(self.sampler, "_native", None),
+            native_sampler if isinstance(native_sampler, _core.NativeSampler) else None,
             None if is_random else self.id_generator,
         )
 
@@ -149,6 +163,14 @@ class TracerProvider(trace_api.TracerProvider):
 
     def _stats(self) -> dict[str, Any]:
         return self._wiring.stats()
+
+
+def _resource_attributes(resource: Resource) -> Mapping[str, Any]:
+    attributes: object = resource.attributes
+    if isinstance(attributes, Mapping):
+        return attributes
+    logger.error("TracerProvider called with resource=%r, whose attributes are no mapping; without them.", resource)
+    return {}
 
 
 def _text(argument: str, value: object) -> str | None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
+from pyspan.sdk.trace._config import _TracerConfig
 from pyspan.sdk.trace._event import Event
 from pyspan.sdk.trace._json import to_json
+from pyspan.sdk.trace._readable_span import ReadableSpan
+from pyspan.sdk.util import BoundedList
 from pyspan.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pyspan._core import Span
 
 __all__ = [
     "event",
@@ -22,9 +27,14 @@ __all__ = [
     "exception_description",
     "instrumentation_info",
     "link",
+    "live_attributes",
+    "snapshot",
     "status",
     "to_json",
+    "tracer_config",
 ]
+
+T = TypeVar("T")
 
 _CODES = (StatusCode.UNSET, StatusCode.OK, StatusCode.ERROR)
 
@@ -52,6 +62,52 @@ def instrumentation_info(scope: InstrumentationScope) -> InstrumentationInfo:
     return InstrumentationInfo._of(scope)
 
 
+def tracer_config(is_enabled: bool) -> _TracerConfig:
+    """Return what holds for a tracer."""
+    return _TracerConfig(is_enabled)
+
+
+def live_attributes(span: Span) -> BoundedAttributes:
+    """Return a span's attributes as a mapping that writes to the span, as processors that redact expect."""
+    return _LiveAttributes(span)
+
+
+class _LiveAttributes(BoundedAttributes):
+    def __init__(self, span: Span) -> None:
+        super().__init__(immutable=False)
+        self._dict.update(span.attributes)
+        self.dropped = span.dropped_attributes
+        self._span = span
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key in self._dict:
+            self._span._attributes = {**self._span.attributes, key: self._dict[key]}
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self._span._attributes = {name: value for name, value in self._span.attributes.items() if name != key}
+
+
+def snapshot(span: Span) -> ReadableSpan:
+    """Copy what a span shows now; unlike the span, the copy can be changed by its private names, as the SDK's can."""
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_bounded(span.attributes, span.dropped_attributes, immutable=False),
+        events=_bounded_list(span.events, span.dropped_events),
+        links=_bounded_list(span.links, span.dropped_links),
+        kind=span.kind,
+        instrumentation_info=InstrumentationInfo._of(span.instrumentation_scope),
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
 def exception_attributes(exception: BaseException, escaped: bool) -> dict[str, Any]:
     """Describe an exception by the semantic conventions for exceptions in spans."""
     kind = type(exception)
@@ -76,8 +132,14 @@ def _text(exception: BaseException) -> str:
         return f"<unprintable: {type(error).__name__}>"
 
 
-def _bounded(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
-    bounded = BoundedAttributes()
+def _bounded(attributes: Mapping[str, Any], dropped: int, immutable: bool = True) -> BoundedAttributes:
+    bounded = BoundedAttributes(immutable=immutable)
     bounded._dict.update(attributes)  # they are clean; older versions of the API would clean bytes and maps away
+    bounded.dropped = dropped
+    return bounded
+
+
+def _bounded_list(items: Sequence[T], dropped: int) -> BoundedList[T]:
+    bounded = BoundedList.from_seq(None, items)
     bounded.dropped = dropped
     return bounded

@@ -13,6 +13,7 @@ from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, Synchron
 if TYPE_CHECKING:
     from pyspan.sdk.resources import Resource
     from pyspan.sdk.trace._concurrent import ConcurrentMultiSpanProcessor
+    from pyspan.sdk.trace.id_generator import IdGenerator
 
 __all__ = ["Wiring", "living_wirings"]
 
@@ -35,9 +36,11 @@ class Wiring:
         recorder: _core.Recorder,
         resource: Resource,
         active: SynchronousMultiSpanProcessor | ConcurrentMultiSpanProcessor,
+        id_generator: IdGenerator,
     ) -> None:
         self.resource = resource
         self.active = active
+        self.id_generator = id_generator
         self._recorder = weakref.ref(recorder)
         self._attached: list[SpanProcessor] = []
         recorder.keep(self)

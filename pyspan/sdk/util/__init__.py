@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar, overload
 
-__all__ = ["BoundedList", "ns_to_iso_str"]
+__all__ = ["BoundedDict", "BoundedList", "ns_to_iso_str"]
 
+K = TypeVar("K")
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 def ns_to_iso_str(nanoseconds: int) -> str:
@@ -18,6 +22,54 @@ def ns_to_iso_str(nanoseconds: int) -> str:
 
     moment = datetime.fromtimestamp(nanoseconds / 1e9, tz=timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class BoundedDict(MutableMapping[K, V]):
+    """A dict that keeps the newest `maxlen` items and counts what it has dropped; deprecated, as the SDK's is.
+
+    Raises:
+        ValueError: `maxlen` is negative.
+    """
+
+    def __init__(self, maxlen: int | None) -> None:
+        if maxlen is not None and maxlen < 0:
+            raise ValueError(f"maxlen must be None or a number from 0, not {maxlen}")
+        warnings.warn("BoundedDict is deprecated since version 1.4.0.", DeprecationWarning, stacklevel=2)
+        self.maxlen = maxlen
+        self.dropped = 0
+        self._dict: dict[K, V] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_map(cls, maxlen: int | None, mapping: Mapping[K, V]) -> BoundedDict[K, V]:
+        """Build one from another mapping."""
+        bounded = cls(maxlen)
+        bounded.update(mapping)
+        return bounded
+
+    def __getitem__(self, key: K) -> V:
+        return self._dict[key]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        with self._lock:
+            self._dict.pop(key, None)
+            self._dict[key] = value
+            if self.maxlen is not None and len(self._dict) > self.maxlen:
+                del self._dict[next(iter(self._dict))]
+                self.dropped += 1
+
+    def __delitem__(self, key: K) -> None:
+        del self._dict[key]
+
+    def __iter__(self) -> Iterator[K]:
+        with self._lock:
+            return iter(tuple(self._dict))
+
+    def __len__(self) -> int:
+        return len(self._dict)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._dict}, maxlen={self.maxlen})"
 
 
 class BoundedList(Sequence[T]):
@@ -60,6 +112,11 @@ class BoundedList(Sequence[T]):
     def __iter__(self) -> Iterator[T]:
         with self._lock:
             return iter(tuple(self._items))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BoundedList[T]:
+        copied = type(self).from_seq(self._items.maxlen, copy.deepcopy(tuple(self), memo))
+        copied.dropped = self.dropped
+        return copied
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self._items)}, maxlen={self._items.maxlen})"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from opentelemetry.attributes import BoundedAttributes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.util.types import Attributes
 
-__all__ = ["InstrumentationInfo", "InstrumentationScope"]
+__all__ = ["InstrumentationInfo", "InstrumentationScope", "_scope_name_matches_glob"]
 
 DEPRECATED = "You should use InstrumentationScope. Deprecated since version 1.11.1."
 
@@ -124,3 +126,10 @@ class InstrumentationInfo:
 
     def _key(self) -> tuple[str, str, str]:
         return self._name, self._version or "", self._schema_url
+
+
+def _scope_name_matches_glob(glob_pattern: str) -> Callable[[InstrumentationScope], bool]:
+    """Return a rule for tracer configurators: it holds for scopes whose name matches the pattern."""
+    from fnmatch import fnmatchcase
+
+    return lambda scope: fnmatchcase(scope.name, glob_pattern)

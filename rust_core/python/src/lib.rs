@@ -66,5 +66,6 @@ fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(propagation::context_keys, module)?)?;
     sampling::add_functions(module)?;
     module.add_function(wrap_pyfunction!(encode::origin::encode_resource, module)?)?;
-    module.add_function(wrap_pyfunction!(encode::origin::encode_scope, module)?)
+    module.add_function(wrap_pyfunction!(encode::origin::encode_scope, module)?)?;
+    module.add_function(wrap_pyfunction!(span::span_by_hand, module)?)
 }

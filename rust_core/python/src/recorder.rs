@@ -195,6 +195,12 @@ impl Recorder {
         *(if of_parent { &mut counts.left_to_parent } else { &mut counts.unended }) += 1;
     }
 
+    /// Returns an attribute of what is kept: what the provider shows of itself, for those who hold but a tracer.
+    pub fn shown(&self, py: Python<'_>, name: &str) -> PyResult<Option<Py<PyAny>>> {
+        let kept = self.state.borrow(py).kept.as_ref().map(|kept| kept.clone_ref(py));
+        kept.map(|kept| kept.getattr(py, name)).transpose()
+    }
+
     /// Hands an ended span to the queues and the Python processors.
     #[inline]
     pub fn finish(&self, span: &Bound<'_, Span>) {
@@ -207,11 +213,12 @@ impl Recorder {
         if let Some(processor) = &processor {
             self.notify(py, processor, "_on_ending", span);
         }
-        if span.get().is_sampled(py) {
-            self.push_to_queues(span);
-        }
         if let Some(processor) = &processor {
             self.notify(py, processor, "on_end", span);
+        }
+        // Last, since processors may redact what is to leave the process.
+        if span.get().is_sampled(py) {
+            self.push_to_queues(span);
         }
     }
 

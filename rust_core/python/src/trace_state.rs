@@ -30,6 +30,9 @@ impl TraceState {
         if object.is(&api.default_trace_state) || !object.is_truthy()? {
             return Ok(None);
         }
+        if let Ok(header) = object.cast::<PyString>() {
+            return Ok(Self::of_header(&PyString::new(py, encode::text_of(header).as_str())));
+        }
         let header = object.call_method0("to_header")?.cast_into::<PyString>()?;
         let header = match encode::text_of(&header) {
             encode::Text::Borrowed(_) => header.clone(),

@@ -105,6 +105,11 @@ impl Tracer {
     }
 
     #[getter]
+    fn _tracer_config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(py)?.call_method1("tracer_config", (self.is_enabled(),))
+    }
+
+    #[getter]
     fn resource(&self, py: Python<'_>) -> Py<PyAny> {
         self.recorder.get().state.borrow(py).resource.clone_ref(py)
     }
@@ -115,13 +120,13 @@ impl Tracer {
     }
 
     #[getter]
-    fn id_generator(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.recorder.get().id_generator.as_ref().map(|generator| generator.clone_ref(py))
+    fn id_generator(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.recorder.get().shown(py, "id_generator")
     }
 
     #[getter]
-    fn span_processor(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.recorder.get().state.borrow(py).processor.as_ref().map(|processor| processor.clone_ref(py))
+    fn span_processor(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.recorder.get().shown(py, "active")
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -54,7 +54,8 @@ impl Entries {
         })
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Removes all entries and their count.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
         self.dropped = 0;

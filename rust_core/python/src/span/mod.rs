@@ -1,13 +1,16 @@
 //! `Span`: span and context manager in one object.
 
+mod by_hand;
 mod parts;
 pub mod read;
+mod rewrite;
 mod shortcuts;
 pub mod start;
 mod state;
 mod with;
 mod write;
 
+pub use by_hand::span_by_hand;
 pub use state::{Options, Parent, Request, State};
 pub use with::prepare;
 
@@ -18,7 +21,7 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyMappingProxy, PyString, PyTuple};
+use pyo3::types::{PyMappingProxy, PyString, PyTuple, PyType};
 use pyspan_core::clock::now_ns;
 use pyspan_core::span::{Header, Limits};
 use state::{Pending, Phase};
@@ -85,9 +88,7 @@ impl Span {
 
     fn update_name(&self, py: Python<'_>, name: Bound<'_, PyAny>) -> PyResult<()> {
         if self.may_record(py, "Tried calling update_name on an ended span.") {
-            let name = start::clean_name(name)?.unbind();
-            let replaced = std::mem::replace(&mut self.state.borrow_mut(py).name, name);
-            drop(replaced);
+            rewrite::name(py, self, name)?;
         }
         Ok(())
     }
@@ -125,6 +126,10 @@ impl Span {
         let (py, this) = (slf.py(), slf.get());
         if this.state.borrow(py).phase != Phase::Unstarted {
             api::warn(py, &this.api(py).logger, "Calling start() on a started span.", &[]);
+            return;
+        }
+        if this.state.borrow(py).recording {
+            by_hand::start(slf, start_time.as_ref(), parent_context.as_ref());
             return;
         }
         Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time });
@@ -253,16 +258,6 @@ impl Span {
     }
 
     #[getter]
-    fn _start_time(&self, py: Python<'_>) -> Option<u64> {
-        self.start_time(py)
-    }
-
-    #[getter]
-    fn _end_time(&self, py: Python<'_>) -> Option<u64> {
-        self.end_time(py)
-    }
-
-    #[getter]
     fn resource(&self, py: Python<'_>) -> Py<PyAny> {
         self.tracer(py).recorder.get().state.borrow(py).resource.clone_ref(py)
     }
@@ -297,8 +292,72 @@ impl Span {
         api::readable(slf.py())?.call_method1("to_json", (slf, indent))
     }
 
-    fn _readable_span<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
-        slf.clone()
+    #[getter(_attributes)]
+    fn private_attributes<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(slf.py())?.call_method1("live_attributes", (slf,))
+    }
+
+    #[setter(_attributes)]
+    fn rewrite_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<()> {
+        rewrite::attributes(py, self, attributes)
+    }
+
+    #[getter(_events)]
+    fn private_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.events(py)
+    }
+
+    #[setter(_events)]
+    fn rewrite_events(&self, py: Python<'_>, events: &Bound<'_, PyAny>) -> PyResult<()> {
+        rewrite::events(py, self, events)
+    }
+
+    #[getter(_name)]
+    fn private_name(&self, py: Python<'_>) -> Py<PyString> {
+        self.name(py)
+    }
+
+    #[setter(_name)]
+    fn rewrite_name(&self, py: Python<'_>, name: Bound<'_, PyAny>) -> PyResult<()> {
+        rewrite::name(py, self, name)
+    }
+
+    #[getter(_status)]
+    fn private_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.status(py)
+    }
+
+    #[setter(_status)]
+    fn rewrite_status(&self, py: Python<'_>, status: &Bound<'_, PyAny>) -> PyResult<()> {
+        rewrite::status(py, self, status)
+    }
+
+    #[getter]
+    fn __dict__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::_readable_span(slf)?.getattr("__dict__")
+    }
+
+    #[getter]
+    fn _span_processor(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.tracer(py).recorder.get().shown(py, "active")
+    }
+
+    fn _readable_span<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        api::readable(slf.py())?.call_method1("snapshot", (slf,))
+    }
+
+    fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::_readable_span(slf)
+    }
+
+    fn __deepcopy__<'py>(slf: &Bound<'py, Self>, memo: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let _ = memo; // a snapshot shares nothing that can change
+        Self::_readable_span(slf)
+    }
+
+    #[getter]
+    fn __class__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyType>> {
+        read::apparent_class(slf)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -413,6 +472,6 @@ impl Span {
         if recording && phase == Phase::Ended {
             api::warn(py, &self.api(py).logger, warning, &[]);
         }
-        recording && phase == Phase::Live
+        recording && phase != Phase::Ended
     }
 }

@@ -1,14 +1,55 @@
 //! What one reads off a span, built on demand.
 
 use super::Span;
-use super::state::State;
+use super::state::{Phase, State};
 use crate::api::{self, Api};
 use crate::trace_state::SharedTraceState;
 use crate::{current, decode};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMappingProxy, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyMappingProxy, PyTuple, PyType};
 use pyspan_core::context::SpanContext;
 use pyspan_core::span::field;
+
+/// More names under which the SDK's spans hold what they show, which processors and tests read too.
+const PRIVATE_NAMES: [&str; 8] =
+    ["_context", "_end_time", "_instrumentation_scope", "_kind", "_links", "_parent", "_resource", "_start_time"];
+
+/// Shows what one reads off a span by those names too. To be called when the module is made.
+pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    let class = py.get_type::<Span>();
+    PRIVATE_NAMES.into_iter().try_for_each(|name| class.setattr(name, class.getattr(&name[1..])?))
+}
+
+/// Returns the class that `isinstance` is to see besides the true one: the API's for a span that never recorded, else
+/// the SDK's where somebody has imported it.
+pub fn apparent_class<'py>(span: &Bound<'py, Span>) -> PyResult<Bound<'py, PyType>> {
+    let (py, this) = (span.py(), span.get());
+    let never_recorded = {
+        let state = this.state.borrow(py);
+        !state.recording && state.phase != Phase::Unstarted
+    };
+    if never_recorded {
+        return Ok(this.api(py).trace.bind(py).getattr(intern!(py, "NonRecordingSpan"))?.cast_into()?);
+    }
+    Ok(sdk_class(py)?.unwrap_or_else(|| span.get_type()))
+}
+
+fn sdk_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyType>>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    if let Some(known) = CLASS.get(py) {
+        return Ok(Some(known.bind(py).clone()));
+    }
+    let modules =
+        MODULES.get_or_try_init(py, || PyResult::Ok(py.import("sys")?.getattr("modules")?.cast_into()?.unbind()))?;
+    let Some(module) = modules.bind(py).get_item(intern!(py, "opentelemetry.sdk.trace"))? else { return Ok(None) };
+    // The class is not there yet while the module is being imported.
+    let Some(class) = module.getattr_opt(intern!(py, "_Span"))? else { return Ok(None) };
+    let class = class.cast_into::<PyType>()?.unbind();
+    Ok(Some(CLASS.get_or_init(py, || class).bind(py).clone()))
+}
 
 /// Returns the API's `SpanContext` of `context`; the invalid one for `None`.
 pub fn api_context<'py>(

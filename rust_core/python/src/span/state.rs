@@ -133,10 +133,10 @@ impl State {
         }
     }
 
-    /// True while the span takes attributes, events and links.
+    /// True while the span takes attributes, events and links; only one built by hand does so before it is started.
     #[inline]
     pub fn is_recording(&self) -> bool {
-        self.recording && self.phase == Phase::Live
+        self.recording && self.phase != Phase::Ended
     }
 
     /// True in a forked child, for a span of its parent: the parent exports it.

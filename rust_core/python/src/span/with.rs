@@ -1,7 +1,7 @@
 //! A span as a context manager.
 
 use super::state::Phase;
-use super::{Span, shortcuts};
+use super::{Span, read, shortcuts};
 use crate::fast::bound::{bind_from_pool, receiver};
 use crate::fast::{Pool, Pooled, keep_memory};
 use crate::{api, current};
@@ -23,6 +23,7 @@ pub fn prepare(py: Python<'_>) -> PyResult<()> {
     keep_memory::<Span>(py);
     bind_from_pool::<Span>(py, "__enter__", call_enter)?;
     bind_from_pool::<Span>(py, "__exit__", call_exit)?;
+    read::prepare(py)?;
     shortcuts::install_all(py)
 }
 

@@ -33,7 +33,7 @@ impl Span {
     }
 
     #[inline]
-    fn room(&self, py: Python<'_>) -> Room {
+    pub(super) fn room(&self, py: Python<'_>) -> Room {
         let limits = self.limits(py);
         Room { count: limits.attributes, length: limits.span_attribute_length }
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -10,8 +11,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import Event, ReadableSpan
-from pyspan.sdk.util import BoundedList, ns_to_iso_str
-from pyspan.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
+from pyspan.sdk.util import BoundedDict, BoundedList, ns_to_iso_str
+from pyspan.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope, _scope_name_matches_glob
 
 CONTEXT = SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=TraceFlags(1))
 PARENT = SpanContext(0xABC, 0x123, is_remote=True)
@@ -124,3 +125,27 @@ def test_a_bounded_list_keeps_the_newest() -> None:
 
 def test_times_are_written_in_utc() -> None:
     assert ns_to_iso_str(1_500_000) == "1970-01-01T00:00:00.001500Z"
+
+
+def test_a_copy_of_a_bounded_list_is_its_own() -> None:
+    bounded = BoundedList.from_seq(2, [[1], [2], [3]])
+    copied = copy.deepcopy(bounded)
+    copied[0].append(9)
+    copied.append([4])
+    assert (list(bounded), bounded.dropped) == ([[2], [3]], 1)
+    assert (list(copied), copied.dropped) == ([[3], [4]], 2)
+
+
+def test_a_bounded_dict_keeps_the_newest_and_says_that_it_is_old() -> None:
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        bounded = BoundedDict.from_map(2, {"a": 1, "b": 2, "c": 3})
+    bounded["b"] = 4
+    del bounded["c"]
+    assert (dict(bounded), bounded.dropped) == ({"b": 4}, 1)
+    with pytest.raises(ValueError, match="-1"):
+        BoundedDict(-1)
+
+
+def test_a_rule_for_scopes_matches_names_by_pattern() -> None:
+    holds = _scope_name_matches_glob("my.*")
+    assert [name for name in ("my.app", "other") if holds(InstrumentationScope(name))] == ["my.app"]

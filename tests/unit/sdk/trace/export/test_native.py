@@ -11,7 +11,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from pyspan.errors import ConfigurationError
 from pyspan.sdk.resources import Resource
-from pyspan.sdk.trace import Event, ReadableSpan, TracerProvider
+from pyspan.sdk.trace import Event, ReadableSpan, SynchronousMultiSpanProcessor, TracerProvider
 from pyspan.sdk.trace.export import (
     BatchSpanProcessor,
     KafkaSpanExporter,
@@ -49,13 +49,16 @@ def drawn(sink: OtlpSink) -> str:
     return tree(otlp_nodes(request.body for request in sink.requests))
 
 
-def test_the_line_that_everybody_has_takes_the_native_path(sink: OtlpSink) -> None:
+def test_the_line_that_everybody_has_takes_the_native_path(sink: OtlpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    for kind in (SynchronousMultiSpanProcessor, BatchSpanProcessor):
+        monkeypatch.setattr(kind, "on_end", lambda _, span: called.append(span))
     processor = BatchSpanProcessor(exporter(sink))
     provider, tracer = make(processor)
     with tracer.start_as_current_span("outer"):
         tracer.start_span("inner").end()
     assert provider._recorder.counts()["ended"] == 2
-    assert tracer.span_processor is None  # nothing is called in Python
+    assert called == []
     assert provider.force_flush() is True
     assert drawn(sink) == "outer [INTERNAL]\n  inner [INTERNAL]"
     provider.shutdown()
