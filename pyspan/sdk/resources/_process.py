@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import socket
 import sys
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from pyspan.sdk.resources import _names as names
 from pyspan.sdk.resources._detector import ResourceDetector
+from pyspan.sdk.resources._machine_id import machine_id
 from pyspan.sdk.resources._resource import Resource
 
 __all__ = ["OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector"]
 
 logger = logging.getLogger(__name__)
-
-MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"), Path("/etc/hostid"))
 
 
 class ProcessResourceDetector(ResourceDetector):
@@ -51,10 +51,19 @@ class _HostResourceDetector(ResourceDetector):
     """Gives name, architecture and machine id of the host; the id is left out where it cannot be read."""
 
     def detect(self) -> Resource:
-        found = {names.HOST_NAME: platform.node(), names.HOST_ARCH: platform.machine()}
-        if machine_id := next(filter(None, map(_first_line, MACHINE_IDS)), None):
-            found[names.HOST_ID] = machine_id
+        found = {names.HOST_NAME: socket.gethostname(), names.HOST_ARCH: platform.machine()}
+        if host_id := self._host_id():
+            found[names.HOST_ID] = host_id
         return Resource(found)
+
+    def _host_id(self) -> str | None:
+        try:
+            return machine_id()
+        except Exception as error:
+            logger.warning("Failed to detect %s: %s", names.HOST_ID, error)
+            if self.raise_on_error:
+                raise
+            return None
 
 
 def _identity() -> dict[str, Any]:
@@ -85,11 +94,3 @@ def _owner() -> dict[str, Any]:
         return {names.PROCESS_OWNER: pwd.getpwuid(os.getuid()).pw_name}
     except (ImportError, KeyError):  # not a POSIX system, or a user without an entry, as in many containers
         return {}
-
-
-def _first_line(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        logger.debug("no machine id in %s: %s", path, error)
-        return None

@@ -78,7 +78,9 @@ class Resource:
         return self._attributes == other._attributes and self._schema_url == other._schema_url
 
     def __hash__(self) -> int:
-        return hash((frozenset(self._attributes), self._schema_url))
+        import json
+
+        return hash((json.dumps(dict(self._attributes), sort_keys=True, default=_as_text), self._schema_url))
 
 
 def _as_text(value: object) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import re
+import subprocess
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,8 +22,12 @@ from pyspan.sdk.resources import (
     ResourceDetector,
     ServiceInstanceIdResourceDetector,
     _HostResourceDetector,
+    _machine_id,
     get_aggregated_resources,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -194,3 +201,40 @@ def test_every_name_of_the_sdk_s_module_is_here() -> None:
     public = {name for name in vars(theirs) if name.isupper() and not name.startswith(("_", "OTEL_"))}
     assert public <= set(dir(resources))
     assert all(getattr(resources, name) == getattr(theirs, name) for name in public)
+
+
+@pytest.mark.parametrize(
+    ("system", "found"),
+    [("Darwin", "AAAA-BBBB"), ("FreeBSD", "CCCC-DDDD"), ("DragonFly", "CCCC-DDDD"), ("Java", None)],
+)
+def test_the_machine_s_id_is_asked_for_in_the_system_s_way(
+    system: str, found: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(_machine_id, "_MACOS_IOREG_COMMAND", ("/bin/echo", '  "IOPlatformUUID" = "AAAA-BBBB"'))
+    monkeypatch.setattr(_machine_id, "_BSD_MACHINE_ID_PATH", str(tmp_path / "none"))
+    monkeypatch.setattr(_machine_id, "_BSD_KENV_COMMAND", ("/bin/echo", "CCCC-DDDD"))
+    assert _HostResourceDetector().detect().attributes.get("host.id") == found
+
+
+def test_a_machine_s_id_that_cannot_be_had_costs_no_other_attribute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(_machine_id, "TIMEOUT", 0.01)
+    monkeypatch.setattr(_machine_id, "_MACOS_IOREG_COMMAND", ("/bin/sleep", "60"))
+    assert {"host.name", "host.arch"} == set(_HostResourceDetector().detect().attributes)
+    assert "host.id" in caplog.text
+    with pytest.raises(subprocess.TimeoutExpired):
+        _HostResourceDetector(raise_on_error=True).detect()
+
+
+def test_a_command_that_fails_gives_no_machine_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(_machine_id, "_MACOS_IOREG_COMMAND", ("/bin/false",))
+    assert "host.id" not in _HostResourceDetector().detect().attributes
+
+
+def test_resources_of_other_values_hash_differently() -> None:
+    assert hash(Resource({"a": b"1"})) != hash(Resource({"a": b"2"}))
+    assert hash(Resource({"a": "1", "b": "2"})) == hash(Resource({"b": "2", "a": "1"}))
