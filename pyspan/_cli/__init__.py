@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version
 from pyspan.errors import ConfigurationError
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 PROGRAM = "pyspan"
+HELP = (["-h"], ["--help"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one command; return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        flags = _parser().parse_args(arguments)
+        if words[:1] == ["run"] and words[1:2] not in HELP:
+            _run(words[1:])
+        flags = _parser().parse_args(words)
         code: int = flags.command(flags)
     except ConfigurationError as error:
         return fail(PROGRAM, str(error), EXIT_CONFIGURATION)
@@ -46,11 +50,11 @@ def _check(_: argparse.Namespace) -> int:
     return fail(PROGRAM, said, EXIT_FAILED if findings.obstacles else EXIT_OK)
 
 
-def _run(flags: argparse.Namespace) -> int:
+def _run(words: Sequence[str]) -> NoReturn:
+    """Leave the words alone: argparse would take a `--` out of them, and more with it."""
     from pyspan._cli.run import run
 
-    program = flags.program[1:] if flags.program[:1] == ["--"] else flags.program
-    run(["-m", *flags.module] if flags.module else program)
+    run(words[1:] if words[:1] == ["--"] else words)
 
 
 def _parser() -> Parser:
@@ -61,18 +65,9 @@ def _parser() -> Parser:
     config.set_defaults(command=_config)
     check = commands.add_parser("check", help="send one test span and say what stands in its way")
     check.set_defaults(command=_check)
-    _add_run(commands)
-    return parser
-
-
-def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
-    run = commands.add_parser(
+    commands.add_parser(
         "run",
         help="run a program that is traced as the environment says",
-        usage="pyspan run [-m] PROGRAM [ARGUMENT ...]",
+        usage="pyspan run PROGRAM [ARGUMENT ...]\n       pyspan run -m MODULE [ARGUMENT ...]",
     )
-    run.add_argument(
-        "-m", dest="module", nargs=argparse.REMAINDER, help="a module instead of a file, and its arguments"
-    )
-    run.add_argument("program", nargs=argparse.REMAINDER, help="a Python file, and its arguments")
-    run.set_defaults(command=_run)
+    return parser

@@ -86,7 +86,7 @@ def _look_at_sampler(sampler: Sampler, findings: Findings) -> None:
         where = _source("OTEL_TRACES_SAMPLER")
         findings.obstacles.append(f"the sampler {name} drops every trace that starts here (check {where})")
     else:
-        share = "every trace" if kept == DECISIONS else f"about {kept} of {DECISIONS:,} traces"
+        share = "every trace" if kept == DECISIONS else f"{kept} of {DECISIONS:,} traces that start at once"
         findings.passed.append(f"sampler {name}: keeps {share}")
 
 

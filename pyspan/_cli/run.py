@@ -38,6 +38,8 @@ def run(words: Sequence[str]) -> NoReturn:
 def _check(words: Sequence[str]) -> None:
     if not words or words == ["-m"]:
         raise ConfigurationError("run: no program (write pyspan run app.py, or pyspan run -m module)")
+    if words[0].startswith("-") and words[0] != "-m":
+        raise ConfigurationError(f"run: {words[0]}: unknown flag (write pyspan run app.py, or pyspan run -m module)")
     if words[0] != "-m" and not Path(words[0]).exists():
         raise ConfigurationError(f"run: no file {words[0]!r} (write its path, or -m and a module's name)")
     if sys.flags.ignore_environment or sys.flags.no_site:

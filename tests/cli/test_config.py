@@ -163,3 +163,4 @@ def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
 def test_version_and_help() -> None:
     assert pyspan("--version").stdout == f"pyspan {version('pyspan-tracing')}\n"
     assert all(f"    {command} " in pyspan("--help").stdout for command in ("config", "check", "run"))
+    assert "pyspan run -m MODULE [ARGUMENT ...]" in pyspan("run", "--help").stdout

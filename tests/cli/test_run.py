@@ -61,7 +61,7 @@ def both_ways(folder: Path, *words: str) -> list[tuple[int, str, str]]:
     return results
 
 
-@pytest.mark.parametrize("words", [["app.py", "-m", "x", "--help"], ["-m", "app", "-m", "--help"]])
+@pytest.mark.parametrize("words", [["app.py", "-m", "x", "--", "--help"], ["-m", "app", "-m", "--", "--help"]])
 def test_a_program_sees_what_it_sees_under_python(app: Path, words: list[str]) -> None:
     app.write_text(PRINTS)
     plain, traced = both_ways(app.parent, *words)
@@ -176,7 +176,7 @@ def test_an_interpreter_without_pyspan_runs_and_says_that_it_is_not_traced(app: 
         (["-m"], "run: no program (write pyspan run app.py, or pyspan run -m module)"),
         (["--"], "run: no program (write pyspan run app.py, or pyspan run -m module)"),
         (["nosuch.py", "-m"], "run: no file 'nosuch.py' (write its path, or -m and a module's name)"),
-        (["-u", "app.py"], "unrecognized arguments: -u (see --help)"),
+        (["-u", "app.py"], "run: -u: unknown flag (write pyspan run app.py, or pyspan run -m module)"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(words: list[str], message: str) -> None:
