@@ -31,18 +31,20 @@ def configure(
 ) -> TracerProvider:
     """Trace from now on: set OpenTelemetry's global tracer provider and propagators, and return the provider.
 
-    What is not given comes from the environment as OpenTelemetry's specification has it: OTEL_SERVICE_NAME,
-    OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
-    OTEL_PROPAGATORS. `exporter` takes exporters or their names: otlp (the default), otlp=URL, otlp-grpc=HOST:PORT,
-    kafka, kafka=HOST:PORT/TOPIC, file=PATH, console, none, or any that a package registers under
+    What is not given comes from the file of OTEL_CONFIG_FILE, or else from the environment as OpenTelemetry's
+    specification has it: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_*,
+    OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_PROPAGATORS; then from DD_*, SENTRY_* and TRACE_*.
+
+    `exporter` takes exporters or their names: otlp (the default), otlp=URL, otlp-grpc=HOST:PORT, kafka,
+    kafka=HOST:PORT/TOPIC, file=PATH, console, none, or any that a package registers under
     `opentelemetry_traces_exporter`; a string may hold several, joined by commas. `endpoint` is where the OTLP exporter
-    sends. A number as `sampler` is the share of traces to keep, a text a name as for
-    OTEL_TRACES_SAMPLER. `processors` are called beside the exporters.
+    sends. A number as `sampler` is the share of traces to keep, a text a name as for OTEL_TRACES_SAMPLER. `processors`
+    are called beside the exporters.
 
     Raises:
         ConfigurationError: an argument cannot be used; an exporter, an endpoint, headers or a certificate of the
-            environment cannot (for anything else the default holds, with a warning); or tracing is configured already
-            (`shutdown()` first).
+            environment, or anything in the file, cannot (for any other variable the default holds, with a warning); or
+            tracing is configured already (`shutdown()` first).
     """
     from pyspan.sdk import _configure
 

@@ -67,9 +67,9 @@ def integer(environ: Mapping[str, str], key: str, default: int, *, lowest: int =
     return number
 
 
-def milliseconds(environ: Mapping[str, str], key: str, default: float) -> float:
-    """Read a positive duration in whole milliseconds as seconds; the default is in seconds."""
-    return integer(environ, key, round(default * 1000)) / 1000
+def milliseconds(environ: Mapping[str, str], key: str, default: float, zero: float) -> float:
+    """Read a duration in whole milliseconds as seconds; the default, and what 0 stands for, are in seconds."""
+    return integer(environ, key, round(default * 1000), lowest=0) / 1000 or zero
 
 
 def flag(environ: Mapping[str, str], *keys: str) -> bool | None:

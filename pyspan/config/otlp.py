@@ -138,6 +138,8 @@ def _timeout(environ: Mapping[str, str], default: float) -> float:
         number = float(found[1])
     except ValueError:
         number = -1.0
-    if not 0 < number < LONGEST_TIMEOUT_MS:
-        return unusable(*found, "seconds above 0 (from 1000 on: milliseconds, 3600000 at most)", default)
+    if not 0 <= number < LONGEST_TIMEOUT_MS:
+        return unusable(*found, "seconds from 0 (from 1000 on: milliseconds, 3600000 at most)", default)
+    if number == 0:  # no limit (OTel common configuration spec); an hour is none
+        return (LONGEST_TIMEOUT_MS - 1) / 1000
     return number / 1000 if number >= MILLISECONDS_FROM else number

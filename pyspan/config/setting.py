@@ -33,6 +33,8 @@ class Setting:
     def shown(self) -> str:
         """The value as people may see it."""
         text = "" if self.value is None else str(self.value)
+        if isinstance(self.value, bool):
+            text = text.lower()
         if text and (SECRET.search(self.name) or SECRET.search(self.source)):
             return REDACTED
         return _names_alone(text) if HEADERS.search(self.name) else redact(text)

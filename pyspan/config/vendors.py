@@ -56,7 +56,8 @@ WITHOUT_EFFECT = {
     "OTEL_ENTITIES": "pyspan has no entities yet: set OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_EXPORTER_ZIPKIN_PROTOCOL": "pyspan sends no Zipkin JSON: set OTEL_EXPORTER_OTLP_PROTOCOL",
     "OTEL_EXPORTER_ZIPKIN_TIMEOUT": "pyspan sends no Zipkin JSON: set OTEL_EXPORTER_OTLP_TIMEOUT",
-    "SENTRY_DSN": f"pyspan sends no Sentry envelopes; Sentry takes OTLP: {OTLP_INSTEAD}, with its key in the headers",
+    "SENTRY_DSN": "Sentry takes OTLP: set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://HOST/api/PROJECT/integration/otlp"
+    "/v1/traces and OTEL_EXPORTER_OTLP_TRACES_HEADERS='x-sentry-auth=sentry sentry_key=KEY'",
     "SENTRY_PROFILES_SAMPLE_RATE": METRICS,
     "SENTRY_SAMPLE_RATE": "it is for errors without a trace; SENTRY_TRACES_SAMPLE_RATE is for traces",
 }

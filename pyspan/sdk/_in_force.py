@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config import OtlpSettings
 from pyspan.config.environ import first, warned
 from pyspan.config.identity import ENVIRONMENT, SERVICE_NAME, identity, said_by_opentelemetry
+from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.setting import CODE, DEFAULT, Setting
 from pyspan.config.vendors import adopt
 from pyspan.sdk import _environment as env
 from pyspan.sdk import _plan, _propagators
 from pyspan.sdk.trace._limits import limits_of_environment
-from pyspan.sdk.trace.export import OTLPSpanExporter
+from pyspan.sdk.trace.export import KafkaSpanExporter, OTLPSpanExporter
 from pyspan.sdk.trace.export._settings import ProcessorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyspan.config import KafkaSettings, OtlpSettings
     from pyspan.config.vendors import Adopted
     from pyspan.sdk._configure import Settings
     from pyspan.sdk._plan import Plan
@@ -110,6 +111,8 @@ def _exporters(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Set
     for exporter in plan.exporters:
         if isinstance(exporter, OTLPSpanExporter):
             yield from _otlp(exporter._settings, CODE if settings.endpoint else _signal_source("ENDPOINT"))
+        elif isinstance(exporter, KafkaSpanExporter):
+            yield from _kafka(exporter._settings)
 
 
 def _otlp(settings: OtlpSettings, endpoint: str) -> Iterator[Setting]:
@@ -121,6 +124,13 @@ def _otlp(settings: OtlpSettings, endpoint: str) -> Iterator[Setting]:
     yield Setting(f"{OTLP}TIMEOUT", f"{settings.timeout:g} s", _signal_source("TIMEOUT"))
     for name in ("certificate", "client_certificate", "client_key"):
         yield Setting(OTLP + name.upper(), getattr(settings, name), _signal_source(name.upper()))
+
+
+def _kafka(settings: KafkaSettings) -> Iterator[Setting]:
+    written = {"BROKERS": ",".join(settings.brokers), "TOPIC": settings.topic}
+    written |= {option.upper(): getattr(settings.security, option) for option in KAFKA_OPTIONS}
+    for name, value in written.items():
+        yield Setting(VARIABLE_PREFIX + name, value, _source(VARIABLE_PREFIX + name))
 
 
 def _batches() -> Iterator[Setting]:

@@ -58,6 +58,16 @@ def test_settings_are_valid(block: Block, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_configuration_files_are_valid(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "otel.yaml"
+    file.write_text(block.code)
+    words = [sys.executable, "-m", "pyspan", "config"]
+    environment = {**os.environ, "OTEL_CONFIG_FILE": str(file)}
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_reference_names_every_key_of_the_agent() -> None:
     from pyspan.agent.config import SETTINGS
 

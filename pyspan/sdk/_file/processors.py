@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config.environ import MOST
 from pyspan.sdk._file.exporters import read_exporter
 from pyspan.sdk.trace import SpanLimits
 from pyspan.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
-from pyspan.sdk.trace.export._settings import BATCH, PYTHON_QUEUE, QUEUE
+from pyspan.sdk.trace.export._settings import BATCH, NO_DELAY, NO_LIMIT, PYTHON_QUEUE, QUEUE
 
 if TYPE_CHECKING:
     from pyspan.config.file import Table
@@ -70,9 +69,9 @@ def _batch(table: Table) -> MakeProcessor | None:
         table.fault("max_export_batch_size", f"give at most max_queue_size, {queue}")
     if make is None:
         return None
-    # Each is given, so that no OTEL_BSP_* is read. A delay of 0 is the shortest; a timeout of 0 is none, or 24 days.
-    delay_ms = BATCH.delay * 1000 if delay is None else max(delay, 1)
-    timeout_ms = BATCH.export_timeout * 1000 if timeout is None else timeout or MOST
+    # Each is given, so that no OTEL_BSP_* is read.
+    delay_ms = BATCH.delay * 1000 if delay is None else delay or NO_DELAY * 1000
+    timeout_ms = BATCH.export_timeout * 1000 if timeout is None else timeout or NO_LIMIT * 1000
 
     def processor() -> BatchSpanProcessor:
         exporter: Any = make()

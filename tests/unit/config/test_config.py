@@ -68,9 +68,9 @@ def test_a_timeout_is_in_seconds_unless_it_can_only_be_milliseconds(text: str, s
 @pytest.mark.parametrize(
     ("key", "value", "accepted", "instead"),
     [
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "seconds above 0", "10.0"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1e300", "seconds above 0", "10.0"),
-        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "seconds above 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "seconds from 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1e300", "seconds from 0", "10.0"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "seconds from 0", "10.0"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift", "http/protobuf, grpc", "what the endpoint's port says"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "gzip, zstd, none", "gzip"),
         ("OTEL_EXPORTER_OTLP_INSECURE", "maybe", "true, false", "false"),

@@ -117,7 +117,7 @@ def test_a_variable_of_another_tracer_is_taken_with_its_name(
         (
             {"OTEL_SDK_DISABLED": "false", "DD_TRACE_ENABLED": "false"},
             "enabled",
-            "DD_TRACE_ENABLED (False) has no effect: OTEL_SDK_DISABLED (True) stands above it; remove one",
+            "DD_TRACE_ENABLED (false) has no effect: OTEL_SDK_DISABLED (true) stands above it; remove one",
         ),
         (
             {"TRACE_BACKEND": "jaeger", "TRACE_JAEGER_ENDPOINT": "http://u:p@j:14268/api/traces"},
@@ -185,6 +185,7 @@ def test_a_value_that_cannot_be_used_is_warned_about_by_its_own_name(
         (Setting("resource.attributes.api_key", "hunter2"), "REDACTED"),
         (Setting("OTEL_TRACES_SAMPLER_ARG", 0.1), "0.1"),
         (Setting("OTEL_TRACES_EXPORTER", None), ""),
+        (Setting("disabled", value=False), "false"),
     ],
 )
 def test_a_setting_shows_no_secret(setting: Any, shown: str) -> None:

@@ -144,7 +144,7 @@ def test_a_flush_says_which_timeouts_it_takes(timeout: Any) -> None:
 BAD_VARIABLES = {
     "OTEL_BSP_MAX_QUEUE_SIZE": ("-1", "524288"),
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ("1000000", "2048"),
-    "OTEL_BSP_SCHEDULE_DELAY": ("0", "5000"),
+    "OTEL_BSP_SCHEDULE_DELAY": ("-5", "5000"),
     "OTEL_BSP_EXPORT_TIMEOUT": ("1" + "0" * 30, "30000"),
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": ("x", "128"),
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": ("-1", "no limit"),

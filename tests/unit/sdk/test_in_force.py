@@ -78,6 +78,17 @@ def test_a_variable_is_the_source_of_what_it_sets(
     assert "hunter2" not in "".join(map(str, in_force(Settings())))
 
 
+def test_kafkas_variables_are_shown_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_USERNAME": "shop", "SASL_PASSWORD": "hunter2"}
+    for name, value in {"BROKERS": "a:9092", **written}.items():
+        monkeypatch.setenv(f"PYSPAN_KAFKA_{name}", value)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "kafka")
+    settings = by_name()
+    assert str(settings["PYSPAN_KAFKA_BROKERS"]) == "PYSPAN_KAFKA_BROKERS=a:9092 (PYSPAN_KAFKA_BROKERS)"
+    assert str(settings["PYSPAN_KAFKA_TOPIC"]) == "PYSPAN_KAFKA_TOPIC=otlp_spans (default)"
+    assert settings["PYSPAN_KAFKA_SASL_PASSWORD"].shown == "REDACTED"
+
+
 @pytest.mark.parametrize(
     ("settings", "name", "shown"),
     [

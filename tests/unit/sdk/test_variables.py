@@ -9,7 +9,8 @@ import pytest
 from opentelemetry import propagate, trace
 
 import pyspan
-from pyspan.sdk.trace.export import BatchSpanProcessor
+from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter
+from pyspan.sdk.trace.export._settings import ProcessorSettings
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def test_a_switch_of_another_tracer_yields_to_opentelemetrys(
     monkeypatch.setenv("DD_TRACE_ENABLED", "true")
     assert not traces(pyspan.configure(exporter="none"))
     (message,) = caplog.messages
-    assert message.startswith("DD_TRACE_ENABLED (True) has no effect: OTEL_SDK_DISABLED (False) stands above it")
+    assert message.startswith("DD_TRACE_ENABLED (true) has no effect: OTEL_SDK_DISABLED (false) stands above it")
 
 
 @pytest.mark.parametrize("variable", ["OTEL_SAMPLING_RATE", "DD_TRACE_SAMPLE_RATE", "SENTRY_TRACES_SAMPLE_RATE"])
@@ -162,6 +163,23 @@ def test_batches_follow_the_numbers_of_the_documents(monkeypatch: pytest.MonkeyP
     assert provider.force_flush()
     assert sum(seen) == 50
     assert max(seen) == 10
+
+
+def test_a_delay_and_timeouts_of_zero_are_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
+        monkeypatch.setenv(name, "0")
+    exporter: Any = OTLPSpanExporter()
+    read = ProcessorSettings.read(None, None, None, None)
+    assert (read.delay, exporter._settings.timeout) == (0.001, 3_600)
+    assert read.export_timeout > 86_400
+    memory = InMemorySpanExporter()
+    provider = pyspan.configure(exporter=memory)
+    provider.get_tracer("x").start_span("x").end()
+    assert provider.force_flush()
+    assert len(memory.get_finished_spans()) == 1
+    assert caplog.messages == []
 
 
 def test_a_provider_made_by_hand_reads_opentelemetrys_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspan.config import BatchSettings, QueueSettings
-from pyspan.config.environ import integer, milliseconds, unusable
+from pyspan.config.environ import MOST, integer, milliseconds, unusable
 from pyspan.sdk import _environment as env
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ProcessorSettings"]
+__all__ = ["BATCH", "NO_DELAY", "NO_LIMIT", "PYTHON_QUEUE", "QUEUE", "ProcessorSettings"]
 
 QUEUE = QueueSettings()
 BATCH = BatchSettings()
 # Spans that wait as Python objects take about 1 KB each and no count of bytes bounds them.
 PYTHON_QUEUE = 65_536
+# What a 0 stands for, in seconds: the shortest pause, and no limit (24 days) in OpenTelemetry's specification.
+NO_DELAY, NO_LIMIT = 0.001, MOST / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class ProcessorSettings:
         queue = _given(max_queue_size, lambda: integer(environ, env.OTEL_BSP_MAX_QUEUE_SIZE, default_queue))
         batch = _given(max_export_batch_size, lambda: _batch_from_env(int(queue)))
         delay = _given(
-            schedule_delay_millis, lambda: milliseconds(environ, env.OTEL_BSP_SCHEDULE_DELAY, BATCH.delay) * 1000
+            schedule_delay_millis,
+            lambda: milliseconds(environ, env.OTEL_BSP_SCHEDULE_DELAY, BATCH.delay, NO_DELAY) * 1000,
         )
         timeout = _given(
             export_timeout_millis,
-            lambda: milliseconds(environ, env.OTEL_BSP_EXPORT_TIMEOUT, BATCH.export_timeout) * 1000,
+            lambda: milliseconds(environ, env.OTEL_BSP_EXPORT_TIMEOUT, BATCH.export_timeout, NO_LIMIT) * 1000,
         )
         _check(queue, delay, batch)
         return cls(int(queue), int(batch), delay / 1000, timeout / 1000)
