@@ -37,21 +37,22 @@ THRIFT_PORT, THRIFT_PATH = 14268, "/api/traces"
 OTLP_INSTEAD = "set OTEL_EXPORTER_OTLP_ENDPOINT to its OTLP port, such as http://HOST:4318"
 AGENT = f"pyspan speaks OTLP to Datadog's agent: {OTLP_INSTEAD}"
 ONE_LIST = "pyspan reads and writes the same formats: set DD_TRACE_PROPAGATION_STYLE or OTEL_PROPAGATORS"
+RULES_INSTEAD = "set OTEL_TRACES_SAMPLER=operations, or give a sampler in code, pyspan.configure(sampler=...)"
 METRICS = "pyspan makes traces alone"
 WITHOUT_EFFECT = {
     "DD_AGENT_HOST": AGENT,
     "DD_API_KEY": "pyspan gives it to nobody: set OTEL_EXPORTER_OTLP_HEADERS=dd-api-key=... for Datadog's OTLP intake",
     "DD_LOGS_INJECTION": "for ids in logs set OTEL_PYTHON_LOG_CORRELATION=true (opentelemetry-instrumentation-logging)",
     "DD_RUNTIME_METRICS_ENABLED": METRICS,
-    "DD_SPAN_SAMPLING_RULES": "give a sampler in code, pyspan.configure(sampler=...)",
+    "DD_SPAN_SAMPLING_RULES": RULES_INSTEAD,
     "DD_TRACE_AGENT_PORT": AGENT,
     "DD_TRACE_AGENT_URL": AGENT,
     "DD_TRACE_ANALYTICS_ENABLED": "App Analytics is no more; Datadog searches all traces that it keeps",
     "DD_TRACE_PROPAGATION_STYLE_EXTRACT": ONE_LIST,
     "DD_TRACE_PROPAGATION_STYLE_INJECT": ONE_LIST,
-    "DD_TRACE_RATE_LIMIT": "give a sampler in code, pyspan.configure(sampler=...)",
+    "DD_TRACE_RATE_LIMIT": "set OTEL_TRACES_SAMPLER=parentbased_rate_limit, and the rate in OTEL_TRACES_SAMPLER_ARG",
     "DD_TRACE_RUNTIME_METRICS_ENABLED": METRICS,
-    "DD_TRACE_SAMPLING_RULES": "give a sampler in code, pyspan.configure(sampler=...)",
+    "DD_TRACE_SAMPLING_RULES": RULES_INSTEAD,
     "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"pyspan sends no Zipkin JSON; Zipkin's collector takes OTLP: {OTLP_INSTEAD}",
     "OTEL_ENTITIES": "pyspan has no entities yet: set OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_EXPORTER_ZIPKIN_PROTOCOL": "pyspan sends no Zipkin JSON: set OTEL_EXPORTER_OTLP_PROTOCOL",

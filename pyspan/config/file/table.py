@@ -98,6 +98,13 @@ class Table:
         self.fault(key, f"give one of {', '.join(words)}")
         return None
 
+    def choices(self, key: str, words: Sequence[str]) -> list[str]:
+        """Return the words of a list."""
+        items = self.texts(key)
+        if not set(items) <= set(words):
+            self.fault(key, f"give some of {', '.join(words)}")
+        return items
+
     def table(self, key: str) -> Table | None:
         """Return the table under a key; one that is named and left empty is there all the same."""
         value = self.ask(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from functools import partial
 from importlib.metadata import entry_points
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspan.config.file import Document
 from pyspan.sdk import _exporters, _samplers
+from pyspan.sdk._file.patterns import matches
 from pyspan.sdk._file.processors import read_limits, read_processors
 from pyspan.sdk._file.resource import read_resource
 from pyspan.sdk._file.samplers import read_sampler
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyspan.config.file import Table
     from pyspan.sdk._configure import Settings
     from pyspan.sdk._file.processors import MakeProcessor
+    from pyspan.sdk._file.samplers import MakeSampler
+    from pyspan.sdk.resources import Resource
     from pyspan.sdk.trace import IdGenerator
     from pyspan.sdk.trace.sampling import Sampler
     from pyspan.sdk.util.instrumentation import InstrumentationScope
@@ -48,10 +50,11 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
     tracing = root.table("tracer_provider")
     provider = _Provider(tracing, limits)
     document.check()
+    whole = resource_with(settings, resource.create)
     in_code = settings.exporter is not None or settings.endpoint is not None
     return Plan(
-        resource=resource_with(settings, resource.create),
-        sampler=_sampler(settings, provider.sampler),
+        resource=whole,
+        sampler=_sampler(settings, provider.sampler, whole),
         processors=_of_code(settings) if in_code else tuple(provider.processors),
         propagate=partial(use_propagators, names),
         id_generator=settings.id_generator or provider.id_generator,
@@ -66,11 +69,11 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
 class _Provider:
     """The section `tracer_provider`."""
 
-    sampler: Sampler = DEFAULT_ON
     id_generator: IdGenerator | None = None
     tracer_configurator: _RuleBasedTracerConfigurator | None = None
 
     def __init__(self, table: Table | None, general: Table | None) -> None:
+        self.sampler: MakeSampler = lambda _: DEFAULT_ON
         self.processors: list[MakeProcessor] = read_processors(table) if table else []
         self.limits = read_limits(general, table.table("limits") if table else None)
         if table is None:
@@ -83,8 +86,10 @@ class _Provider:
             self.tracer_configurator = _configurator(configurator)
 
 
-def _sampler(settings: Settings, written: Sampler) -> Sampler:
-    return written if settings.sampler is None else _samplers.find(settings.sampler, _exporters.CONFIGURE)
+def _sampler(settings: Settings, written: MakeSampler, resource: Resource) -> Sampler:
+    if settings.sampler is None:
+        return written(resource)
+    return _samplers.find(settings.sampler, _exporters.CONFIGURE, resource=resource)
 
 
 def _of_code(settings: Settings) -> tuple[MakeProcessor, ...]:
@@ -118,13 +123,13 @@ def _configurator(table: Table) -> _RuleBasedTracerConfigurator:
     for entry in table.tables("tracers"):
         pattern = entry.text("name")
         entry.need("name")
-        rules.append((partial(_matches, (pattern or "").replace("[", "[[]")), _config(entry.table("config"))))
+        rules.append((partial(_matches, pattern or ""), _config(entry.table("config"))))
     default = _config(table.table("default_config"))
     return _RuleBasedTracerConfigurator(rules=rules, default_config=default)
 
 
 def _matches(pattern: str, scope: InstrumentationScope) -> bool:
-    return fnmatch.fnmatchcase(scope.name, pattern)
+    return matches(pattern, scope.name)
 
 
 def _config(table: Table | None) -> _TracerConfig:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from pyspan.sdk._file.patterns import read_patterns
 from pyspan.sdk.resources import SERVICE_NAME, Resource, get_aggregated_resources
 from pyspan.sdk.resources._aggregate import detector_names, load_detector
 from pyspan.sdk.resources._resource import DEFAULT, unknown_service
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyspan.config.file import Table
+    from pyspan.sdk._file.patterns import Patterns
 
 __all__ = ["FileResource", "read_resource"]
 
@@ -55,28 +56,15 @@ class FileResource:
         return Resource(kept, found.schema_url)
 
 
-class Patterns:
-    """Names to include, by default all, and to exclude, with `*` and `?`."""
-
-    def __init__(self, included: list[str], excluded: list[str]) -> None:
-        self._included = [_glob(pattern) for pattern in included or ["*"]]
-        self._excluded = [_glob(pattern) for pattern in excluded]
-
-    def admit(self, key: str) -> bool:
-        """Return whether a name is among them."""
-        return _any(key, self._included) and not _any(key, self._excluded)
-
-
 def read_resource(table: Table | None) -> FileResource:
     """Read the section; without it, the resource has the attributes of the SDK alone."""
     if table is None:
-        return FileResource({}, None, [], Patterns([], []))
+        return FileResource({}, None, [], read_patterns(None))
     attributes = {**_listed(table), **_attributes(table)}
     detection = table.table("detection/development")
     if detection is None:
-        return FileResource(attributes, table.text("schema_url"), [], Patterns([], []))
-    chosen = detection.table("attributes")
-    patterns = Patterns(chosen.texts("included"), chosen.texts("excluded")) if chosen else Patterns([], [])
+        return FileResource(attributes, table.text("schema_url"), [], read_patterns(None))
+    patterns = read_patterns(detection.table("attributes"))
     return FileResource(attributes, table.text("schema_url"), _detectors(detection), patterns)
 
 
@@ -122,12 +110,3 @@ def _detectors(detection: Table) -> list[str]:
         elif found is not None:
             names += DETECTORS.get(found[0], (found[0],))
     return list(dict.fromkeys(names))
-
-
-def _glob(pattern: str) -> str:
-    """Take brackets for themselves: the format has `*` and `?` alone."""
-    return pattern.replace("[", "[[]")
-
-
-def _any(key: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import propagate, trace
@@ -11,7 +11,10 @@ from opentelemetry import propagate, trace
 import pyspan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pyspan.sdk.trace import TracerProvider
 
 
 @pytest.fixture
@@ -24,3 +27,16 @@ def unconfigured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", type(trace._TRACER_PROVIDER_SET_ONCE)())
     yield
     pyspan.shutdown()
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TracerProvider]:
+    """Configure by a file of this text."""
+
+    def by_file(text: str, name: str = "otel.yaml", **arguments: Any) -> TracerProvider:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        monkeypatch.setenv("OTEL_CONFIG_FILE", str(path))
+        return pyspan.configure(**arguments)
+
+    return by_file

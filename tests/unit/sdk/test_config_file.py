@@ -37,19 +37,6 @@ HEAD = 'file_format: "1.1"\n'
 CONSOLE = "tracer_provider: {processors: [{simple: {exporter: {console: }}}]%s}\n"
 
 
-@pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TracerProvider]:
-    """Configure by a file of this text."""
-
-    def by_file(text: str, name: str = "otel.yaml", **arguments: Any) -> TracerProvider:
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        monkeypatch.setenv("OTEL_CONFIG_FILE", str(path))
-        return pyspan.configure(**arguments)
-
-    return by_file
-
-
 def processors(provider: TracerProvider) -> list[Any]:
     return list(provider._active_span_processor._span_processors)
 
