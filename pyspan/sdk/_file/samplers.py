@@ -74,7 +74,7 @@ def _composite(table: Table) -> MakeSampler:
 def _jaeger_remote(table: Table) -> MakeSampler:
     table.need("endpoint")
     table.need("initial_sampler")
-    options: dict[str, Any] = {"endpoint": table.text("endpoint"), "initial_rate": _initial_rate(table)}
+    options: dict[str, Any] = {"endpoint": table.text("endpoint"), "initial_sampler": _initial_rate(table)}
     interval = table.count("interval", 1)
     if interval is not None and interval > LONGEST_INTERVAL_MS:
         table.fault("interval", f"give {LONGEST_INTERVAL_MS} at most, a day")

@@ -19,13 +19,15 @@ from pyspan import _core
 from pyspan.config.environ import problem
 from pyspan.errors import MalformedError
 from pyspan.sdk.trace._jaeger_strategy import parse
-from pyspan.sdk.trace._sampler import NativelyDecided
-from pyspan.sdk.trace._sampler_arguments import CODE, name, number, share
+from pyspan.sdk.trace._sampler import NativelyDecided, Sampler
+from pyspan.sdk.trace._sampler_arguments import CODE, name, number
+from pyspan.sdk.trace._sampling_experimental import ProbabilitySampler
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyspan._core import NativeSampler
     from pyspan.sdk.trace._jaeger_strategy import Strategy
 
 __all__ = ["EXAMPLE", "JaegerRemoteSampler", "from_text"]
@@ -48,13 +50,13 @@ class JaegerRemoteSampler(NativelyDecided):
 
     The strategy is fetched from `endpoint` (`http://host:port` means its path `/sampling`) by a thread that starts with
     the first span, in each forked child anew, and again every `polling_interval` seconds. Until the first answer
-    `initial_rate` holds; after that the last good answer, whatever fails.
+    `initial_sampler` decides, for a number so many of the traces; after that the last good answer, whatever fails.
 
     Shares are decided by threshold and write `ot=th`; what a rate has kept has `sampler.adjusted_count`, 0 where a
     lower bound alone has kept it. It is meant for roots, as `ParentBased(JaegerRemoteSampler("shop"))`.
 
     Raises:
-        ValueError: an endpoint that is no URL, an interval or a rate that is none.
+        ValueError: an endpoint that is no URL, an interval that is none, an initial sampler in Python.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class JaegerRemoteSampler(NativelyDecided):
         endpoint: str = DEFAULT_ENDPOINT,
         *,
         polling_interval: float = POLLING_INTERVAL,
-        initial_rate: float = INITIAL_RATE,
+        initial_sampler: Sampler | float = INITIAL_RATE,
     ) -> None:
         url = _url(endpoint)
         query = urlencode({"service": name("service_name", service_name)})
@@ -72,9 +74,9 @@ class JaegerRemoteSampler(NativelyDecided):
         self._interval = number("polling_interval", polling_interval, 0.001, LONGEST_INTERVAL)
         self._strategy: Strategy | None = None
         self._has_failed = False
-        initial = _core.composite(_core.fixed_threshold(share("initial_rate", initial_rate)))
-        replaceable = _core.replaceable(initial, _calling(weakref.WeakMethod(self._start)))
-        super().__init__(replaceable, f"JaegerRemoteSampler{{{url}, service={service_name}, initial={initial_rate:g}}}")
+        initial, native = _initial(initial_sampler)
+        description = f"JaegerRemoteSampler{{{url}, service={service_name}, initial={initial.get_description()}}}"
+        super().__init__(_core.replaceable(native, _calling(weakref.WeakMethod(self._start))), description)
 
     def _start(self) -> None:
         """Start the thread of this process; while Python exits none can start, and what holds goes on to hold."""
@@ -109,7 +111,7 @@ class JaegerRemoteSampler(NativelyDecided):
         """Log the first failure of a row."""
         if not self._has_failed:
             self._has_failed = True
-            holds = "the initial rate" if self._strategy is None else f"the last one, {self._strategy},"
+            holds = "the initial sampler" if self._strategy is None else f"the last one, {self._strategy},"
             logger.warning("%s gives no sampling strategy: %s; %s holds", self._endpoint, error, holds)
 
 
@@ -127,8 +129,16 @@ def from_text(service_name: str, text: str) -> JaegerRemoteSampler:
         service_name,
         given.get("endpoint", DEFAULT_ENDPOINT),
         polling_interval=float(given.get("pollingIntervalMs", POLLING_INTERVAL * 1000)) / 1000,
-        initial_rate=float(given.get("initialSamplingRate", INITIAL_RATE)),
+        initial_sampler=float(given.get("initialSamplingRate", INITIAL_RATE)),
     )
+
+
+def _initial(given: Sampler | float) -> tuple[Sampler, NativeSampler]:
+    sampler = given if isinstance(given, Sampler) else ProbabilitySampler(given)
+    if sampler._native is None:
+        fix = "give a share of traces, or a sampler that decides without Python"
+        raise problem("initial_sampler", given, fix, CODE)
+    return sampler, sampler._native
 
 
 def _calling(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:

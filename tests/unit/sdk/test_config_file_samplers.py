@@ -51,11 +51,11 @@ def caller(*, remote: bool) -> Context:
         ),
         (
             "jaeger_remote/development: {endpoint: 'http://j:5778', interval: 5, initial_sampler: {always_off: }}",
-            "JaegerRemoteSampler{http://j:5778/sampling, service=shop, initial=0}",
+            "JaegerRemoteSampler{http://j:5778/sampling, service=shop, initial=ProbabilitySampler{0.0}}",
         ),
         (
             "jaeger_remote/development: {endpoint: 'http://j', initial_sampler: {trace_id_ratio_based: {ratio: 0.5}}}",
-            "JaegerRemoteSampler{http://j/sampling, service=shop, initial=0.5}",
+            "JaegerRemoteSampler{http://j/sampling, service=shop, initial=ProbabilitySampler{0.5}}",
         ),
     ],
 )

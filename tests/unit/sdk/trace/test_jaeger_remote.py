@@ -15,7 +15,7 @@ from opentelemetry import context, trace
 from pyspan.errors import ConfigurationError, MalformedError
 from pyspan.sdk.trace import TracerProvider
 from pyspan.sdk.trace._jaeger_strategy import parse
-from pyspan.sdk.trace.sampling import JaegerRemoteSampler, ParentBased
+from pyspan.sdk.trace.sampling import ALWAYS_ON, Decision, JaegerRemoteSampler, ParentBased, StaticSampler
 from tests.support.ports import free_port
 from tests.support.sampling_server import SamplingServer
 
@@ -49,8 +49,8 @@ def pollers() -> int:
     return sum(thread.name == "pyspan-sampling" for thread in threading.enumerate())
 
 
-def test_the_initial_rate_holds_until_the_first_answer(server: SamplingServer) -> None:
-    sampler = JaegerRemoteSampler("my shop", server.endpoint, initial_rate=0.0)
+def test_the_initial_sampler_decides_until_the_first_answer(server: SamplingServer) -> None:
+    sampler = JaegerRemoteSampler("my shop", server.endpoint, initial_sampler=0.0)
     assert not server.asked, "nothing is asked before the first span"
     assert not is_sampled(sampler)
     wait_for(lambda: is_sampled(sampler))
@@ -58,7 +58,7 @@ def test_the_initial_rate_holds_until_the_first_answer(server: SamplingServer) -
 
 
 def test_a_changed_strategy_is_taken_up(server: SamplingServer) -> None:
-    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=0.0, polling_interval=QUICK)
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=0.0, polling_interval=QUICK)
     wait_for(lambda: is_sampled(sampler))
     server.strategy = NOTHING
     wait_for(lambda: not is_sampled(sampler))
@@ -69,7 +69,7 @@ def test_the_last_good_answer_holds_while_answers_are_bad(
     server: SamplingServer, answer: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=0.0, polling_interval=QUICK)
+        sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=0.0, polling_interval=QUICK)
         wait_for(lambda: is_sampled(sampler))
         server.strategy = answer
         asked = len(server.asked)
@@ -84,20 +84,22 @@ def test_the_last_good_answer_holds_while_answers_are_bad(
     assert again == f"{server.endpoint}/sampling gives a sampling strategy again"
 
 
-def test_a_server_that_refuses_leaves_the_initial_rate(
+def test_a_server_that_refuses_leaves_the_initial_sampler(
     server: SamplingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.status = 503
-    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=1.0)
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=ALWAYS_ON)
     assert is_sampled(sampler)
     wait_for(lambda: caplog.messages)
     assert "HTTP Error 503" in caplog.text
-    assert "the initial rate holds" in caplog.text
+    assert "the initial sampler holds" in caplog.text
     assert is_sampled(sampler)
 
 
 def test_a_server_that_is_not_there_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    sampler = JaegerRemoteSampler("shop", f"http://127.0.0.1:{free_port()}", initial_rate=1.0, polling_interval=QUICK)
+    sampler = JaegerRemoteSampler(
+        "shop", f"http://127.0.0.1:{free_port()}", initial_sampler=ALWAYS_ON, polling_interval=QUICK
+    )
     assert is_sampled(sampler)
     wait_for(lambda: caplog.messages)
     for _ in range(3):
@@ -108,7 +110,7 @@ def test_a_server_that_is_not_there_is_said_once(caplog: pytest.LogCaptureFixtur
 
 def test_a_rate_limit_is_held_and_goes_on_while_it_stays_the_same(server: SamplingServer) -> None:
     server.strategy = {"strategyType": "RATE_LIMITING", "rateLimitingSampling": {"maxTracesPerSecond": 0}}
-    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=1.0, polling_interval=QUICK)
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=ALWAYS_ON, polling_interval=QUICK)
     wait_for(lambda: not is_sampled(sampler))
     limit = {"maxTracesPerSecond": 0.00001}
     server.strategy = {"strategyType": "RATE_LIMITING", "rateLimitingSampling": limit}
@@ -127,7 +129,7 @@ def test_operations_have_shares_of_their_own(server: SamplingServer) -> None:
             "perOperationStrategies": [{"operation": "GET /", "probabilisticSampling": {"samplingRate": 0.5}}],
         },
     }
-    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=1.0)
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=ALWAYS_ON)
     wait_for(lambda: not is_sampled(sampler, "POST /"))
     answer = sampler.should_sample(ROOT, 1 << 55, "GET /")
     assert answer.decision.is_sampled()
@@ -140,13 +142,13 @@ def test_a_lower_bound_keeps_some_that_count_for_none(server: SamplingServer) ->
     server.strategy = {
         "operationSampling": {"defaultSamplingProbability": 0, "defaultLowerBoundTracesPerSecond": 0.00001}
     }
-    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_rate=1.0, polling_interval=QUICK)
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=ALWAYS_ON, polling_interval=QUICK)
     wait_for(lambda: sampler.should_sample(ROOT, 1, "x").attributes.get("sampler.adjusted_count") == 0.0)
     assert not is_sampled(sampler)
 
 
 def test_roots_under_parentbased_are_decided_without_python(server: SamplingServer) -> None:
-    sampler = ParentBased(JaegerRemoteSampler("shop", server.endpoint, initial_rate=0.0))
+    sampler = ParentBased(JaegerRemoteSampler("shop", server.endpoint, initial_sampler=0.0))
     assert sampler._native is not None
     tracer = TracerProvider(sampler, shutdown_on_exit=False).get_tracer("x")
 
@@ -229,7 +231,9 @@ def test_answers_that_say_nothing_usable_are_refused(answer: bytes) -> None:
         ({"endpoint": "http://jaeger:14250"}, "14250 is Jaeger's port for gRPC"),
         ({"endpoint": None}, "endpoint=None"),
         ({"polling_interval": 0}, "polling_interval=0"),
-        ({"initial_rate": 1.5}, "initial_rate=1.5"),
+        ({"initial_sampler": 1.5}, "rate=1.5"),
+        ({"initial_sampler": "always_on"}, "rate='always_on'"),
+        ({"initial_sampler": StaticSampler(Decision.RECORD_ONLY)}, "a sampler that decides without Python"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_named(arguments: dict[str, Any], fault: str) -> None:

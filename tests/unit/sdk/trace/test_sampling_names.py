@@ -21,7 +21,7 @@ FOLLOWING = (
     ",remoteParentSampled:AlwaysOnSampler,remoteParentNotSampled:AlwaysOffSampler,"
     "localParentSampled:AlwaysOnSampler,localParentNotSampled:AlwaysOffSampler}"
 )
-JAEGER = "JaegerRemoteSampler{{{}, service=shop, initial={}}}"
+JAEGER = "JaegerRemoteSampler{{{}, service=shop, initial=ProbabilitySampler{{{}}}}}"
 
 
 SHOP = Resource({"service.name": "shop", "deployment.environment.name": "staging"})
