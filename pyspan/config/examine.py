@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["examine"]
 
-FAMILIES = ("OTEL_", "PYSPAN_")
+OWN_FAMILY = "PYSPAN_"
+FAMILIES = ("OTEL_", OWN_FAMILY)
 OTLP = "OTEL_EXPORTER_OTLP_"
 LISTED = "see docs/reference/configuration.md"
 
@@ -34,10 +35,14 @@ def examine(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """Find slips of the keyboard; an OTEL_* that resembles nothing is somebody else's, a PYSPAN_* is nobody's."""
     for name in sorted(environ):
         known = name in READ or name in WITHOUT_EFFECT or name.startswith(OTHERS)
-        if name.startswith(FAMILIES) and not known and environ[name].strip():
-            yield f"{name} is unknown: {nearest(name, sorted(READ), LISTED)}"
+        if known or not name.startswith(FAMILIES) or not environ[name].strip():
+            continue
+        meant = nearest(name, sorted(READ), LISTED)
+        if meant != LISTED or name.startswith(OWN_FAMILY):
+            yield f"{name} is unknown: {meant}"
 
 
 def _contradictions(environ: Mapping[str, str]) -> Iterator[str]:

@@ -73,6 +73,8 @@ READ = frozenset({*SPECIFIED, *OF_PYTHON, *OWN, *VENDORS})
 
 OTHERS = (
     "OTEL_BLRP_",
+    "OTEL_COLLECTOR_",
+    "OTEL_DOTNET_",
     "OTEL_EXPORTER_JAEGER_",
     "OTEL_EXPORTER_OTLP_LOGS_",
     "OTEL_EXPORTER_OTLP_METRICS_",
@@ -80,12 +82,18 @@ OTHERS = (
     "OTEL_GO_",
     "OTEL_INSTRUMENTATION_",
     "OTEL_JAVA",
+    "OTEL_K8S_",
     "OTEL_LOG",
     "OTEL_METRIC",
     "OTEL_NODE_",
+    "OTEL_OPERATOR_",
+    "OTEL_PHP_",
+    "OTEL_POD_",
     "OTEL_PYTHON_",
+    "OTEL_RESOURCE_ATTRIBUTES_",  # the parts that Kubernetes' operator puts the whole together from
+    "OTEL_RUBY_",
     "OTEL_SEMCONV_",
     "PYSPAN_AGENT_",
     "PYSPAN_RUN_",
 )
-"""Beginnings of names that belong to other signals, languages, instrumentations, or to the agent."""
+"""Beginnings of names that belong to other signals, languages, tools, instrumentations, or to the agent."""

@@ -24,14 +24,21 @@ def test_a_slip_of_the_keyboard_is_found_with_what_was_meant(name: str, meant: s
     assert finding == f"{name} is unknown: did you mean {meant}?"
 
 
-def test_an_unknown_variable_that_resembles_none_is_found_too() -> None:
-    (finding,) = examine({"OTEL_XYZZY": "x"})
-    assert finding == "OTEL_XYZZY is unknown: see docs/reference/configuration.md"
+def test_an_unknown_variable_that_resembles_none_is_found_where_it_can_only_be_ours() -> None:
+    (finding,) = examine({"PYSPAN_XYZZY": "x", "OTEL_XYZZY": "x"})
+    assert finding == "PYSPAN_XYZZY is unknown: see docs/reference/configuration.md"
 
 
 @pytest.mark.parametrize(
     "name",
-    ["OTEL_METRICS_EXPORTER", "OTEL_PYTHON_LOG_CORRELATION", "OTEL_BLRP_SCHEDULE_DELAY", "PYSPAN_AGENT_SPOOL", "PATH"],
+    [
+        "OTEL_METRICS_EXPORTER",
+        "OTEL_PYTHON_LOG_CORRELATION",
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "PYSPAN_AGENT_SPOOL",
+        "PATH",
+        "OTEL_RESOURCE_ATTRIBUTES_POD_NAME",
+    ],
 )
 def test_variables_of_others_are_left_in_peace(name: str) -> None:
     assert examine({name: "x"}) == ()
