@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspan.errors import ConfigurationError
 from pyspan.sdk._file.composable import read_composable
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["MakeSampler", "read_sampler"]
 
 MakeSampler = Callable[[Resource], Sampler]
-RATES = ("always_on", "always_off", "trace_id_ratio_based", "probability/development")
-LONGEST_INTERVAL_MS = 86_400_000
+ANY = Resource({SERVICE_NAME: "unknown_service"})
+INTERVAL_MS, LONGEST_INTERVAL_MS = 60_000, 86_400_000
 PARENTS = {
     "root": ALWAYS_ON,
     "remote_parent_sampled": ALWAYS_ON,
@@ -72,32 +72,33 @@ def _composite(table: Table) -> MakeSampler:
 
 
 def _jaeger_remote(table: Table) -> MakeSampler:
-    table.need("endpoint")
-    table.need("initial_sampler")
-    options: dict[str, Any] = {"endpoint": table.text("endpoint"), "initial_sampler": _initial_rate(table)}
-    interval = table.count("interval", 1)
-    if interval is not None and interval > LONGEST_INTERVAL_MS:
-        table.fault("interval", f"give {LONGEST_INTERVAL_MS} at most, a day")
-    elif interval is not None:
-        options["polling_interval"] = interval / 1000
-    if options["endpoint"] is None:
-        return _always(ALWAYS_ON)
+    """Read Jaeger's; the sampler that holds until it answers must be one that decides natively."""
     from pyspan.sdk.trace.sampling import JaegerRemoteSampler
 
-    try:
-        JaegerRemoteSampler("unknown_service", **options)
-    except ConfigurationError as error:
-        table.fault("endpoint", str(error).rpartition("cannot be used: ")[2])
-    return lambda resource: JaegerRemoteSampler(str(resource.attributes[SERVICE_NAME]), **options)
+    table.need("endpoint")
+    table.need("initial_sampler")
+    endpoint, initial = table.text("endpoint"), _under(table, "initial_sampler")
+    options = {"polling_interval": _interval(table)}
+
+    def make(resource: Resource) -> Sampler:
+        service = str(resource.attributes[SERVICE_NAME])
+        return JaegerRemoteSampler(service, endpoint or "", initial_sampler=initial(resource), **options)
+
+    if initial(ANY)._native is None:
+        table.fault("initial_sampler", "give one that decides without rules and records no more than it samples")
+    elif endpoint is not None:
+        try:
+            make(ANY)
+        except ConfigurationError as error:
+            table.fault("endpoint", str(error).rpartition("cannot be used: ")[2])
+    return make
 
 
-def _initial_rate(table: Table) -> float:
-    """Read the sampler that holds until Jaeger answers: one that is told by a share."""
-    initial = table.table("initial_sampler") if table.ask("initial_sampler") is not None else None
-    found = initial.one(RATES) if initial else None
-    if found is None or found[0] == "always_on":
-        return 1.0
-    return 0.0 if found[0] == "always_off" else _ratio(found[1])
+def _interval(table: Table) -> float:
+    milliseconds = table.count("interval", 1)
+    if milliseconds is not None and milliseconds > LONGEST_INTERVAL_MS:
+        table.fault("interval", f"give {LONGEST_INTERVAL_MS} at most, a day")
+    return min(milliseconds or INTERVAL_MS, LONGEST_INTERVAL_MS) / 1000
 
 
 KINDS: dict[str, Callable[[Table], MakeSampler]] = {

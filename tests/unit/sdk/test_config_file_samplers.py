@@ -51,11 +51,11 @@ def caller(*, remote: bool) -> Context:
         ),
         (
             "jaeger_remote/development: {endpoint: 'http://j:5778', interval: 5, initial_sampler: {always_off: }}",
-            "JaegerRemoteSampler{http://j:5778/sampling, service=shop, initial=ProbabilitySampler{0.0}}",
+            "JaegerRemoteSampler{http://j:5778/sampling, service=shop, initial=AlwaysOffSampler}",
         ),
         (
-            "jaeger_remote/development: {endpoint: 'http://j', initial_sampler: {trace_id_ratio_based: {ratio: 0.5}}}",
-            "JaegerRemoteSampler{http://j/sampling, service=shop, initial=ProbabilitySampler{0.5}}",
+            "jaeger_remote/development: {endpoint: http://j, initial_sampler: {parent_based: {root: {always_off: }}}}",
+            "JaegerRemoteSampler{http://j/sampling, service=shop, initial=ParentBased{root:AlwaysOffSampler,",
         ),
     ],
 )
@@ -130,8 +130,8 @@ def test_the_first_rule_that_holds_decides_and_without_one_nothing_is_sampled(
             "jaeger_remote/development.interval=90000000 in .* give 86400000 at most",
         ),
         (
-            "jaeger_remote/development: {endpoint: 'http://j', initial_sampler: {parent_based: }}",
-            "initial_sampler='parent_based' in .* known: always_on, always_off, ",
+            "jaeger_remote/development: {endpoint: http://j, initial_sampler: {always_record: {root: {always_on: }}}}",
+            "initial_sampler={'always_record': .* give one that decides without rules",
         ),
     ],
 )
