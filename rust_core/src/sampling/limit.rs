@@ -3,6 +3,7 @@
 use super::threshold::{OtState, Threshold};
 use super::{Decide, Decision, Mark, Query};
 use crate::fork;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 const SECOND: u64 = 1_000_000_000;
@@ -42,13 +43,11 @@ impl RateLimit {
             let from = full_at.max(now);
             (from - now <= self.ahead).then_some(from.saturating_add(self.interval?))
         });
-        match taken {
-            Ok(_) if self.interval.is_some() => Some(self.skipped.swap(0, Relaxed) + 1),
-            _ => {
-                self.skipped.fetch_add(1, Relaxed);
-                None
-            }
+        if taken.is_err() {
+            self.skipped.fetch_add(1, Relaxed);
+            return None;
         }
+        Some(self.skipped.swap(0, Relaxed) + 1)
     }
 
     /// What the parent process has skipped is in the parent's counts.
@@ -127,7 +126,7 @@ impl Decide for Adaptive {
 #[derive(Debug)]
 pub struct PerOperation {
     /// By the name of the span.
-    pub by_name: std::collections::HashMap<Box<str>, Guaranteed>,
+    pub by_name: HashMap<Box<str>, Guaranteed>,
     /// For all others together.
     pub others: Guaranteed,
 }
