@@ -587,6 +587,65 @@ def context_keys() -> dict[str, str]:
     """Return the keys under which a context holds what is ours: request_id, datadog_attributes."""
 
 @final
+class ServerSpans:
+    """Spans of a server's requests; never raises into one, what fails is logged and that request has no span."""
+
+    def __new__(cls, settings: object) -> Self:
+        """Take what `pyspan.instrument._settings.Settings` says."""
+    def asgi(self, scope: object, send: Callable[..., Any]) -> AsgiRequest | None:
+        """Start the span of an ASGI connection and make it current.
+
+        None where there is none to be: a lifespan, an excluded URL, a request that is traced already.
+        """
+    def wsgi(self, environ: object, start_response: Callable[..., Any]) -> WsgiRequest | None:
+        """Start the span of a WSGI request and make it current; None where there is none to be."""
+
+@final
+class AsgiRequest:
+    """An ASGI connection that is served, and the `send` that its application is to get."""
+
+    def __call__(self, message: Any) -> Any:
+        """Pass a message on, and note what it says; return what the server's `send` does."""
+    @property
+    def span(self) -> Any:
+        """The connection's span."""
+    def complete(self) -> None:
+        """End the span: the last message has been sent. An error of the server waits for `leave`."""
+    def fail(self, error: BaseException) -> None:
+        """Record what the application has raised; nothing once the span has ended."""
+    def leave(self) -> None:
+        """Make current what was before and end the span: the application has returned."""
+
+@final
+class WsgiRequest:
+    """A WSGI request that is served, and the `start_response` that its application is to get."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Pass status and headers on, and note them."""
+    @property
+    def span(self) -> Any:
+        """The request's span."""
+    def body(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Make current what was before; return the body that the server is to get, whose end is the span's."""
+    def fail(self, error: BaseException) -> None:
+        """Record what the application has raised and end the span."""
+
+@final
+class WsgiBody:
+    """A body on its way to the server. The span is current while the application makes a part of it."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def close(self) -> None:
+        """Close the application's body and end the span."""
+
+def is_secret(key: str) -> bool:
+    """Return True for a key whose value is a secret: it contains password, token, secret, cookie and their like."""
+
+def redact_query(query: str) -> str:
+    """Return a URL's query with `[REDACTED]` for the values of secrets and for card numbers."""
+
+@final
 class Receivers:
     """OTLP over HTTP, gRPC and a unix socket, in front of a spool: what it acknowledges is appended before."""
 

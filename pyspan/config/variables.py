@@ -59,6 +59,7 @@ OF_PYTHON = (
 OWN = (
     "PYSPAN_KAFKA_BROKERS",
     "PYSPAN_KAFKA_TOPIC",
+    "PYSPAN_SEMCONV",
     *(VARIABLE_PREFIX + option.upper() for option in KAFKA_OPTIONS),
 )
 VENDORS = (

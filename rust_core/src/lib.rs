@@ -3,11 +3,13 @@
 pub mod clock;
 pub mod context;
 pub mod fork;
+pub mod http;
 pub mod ids;
 pub mod murmur2;
 pub mod otlp;
 pub mod propagation;
 pub mod queue;
+pub mod redact;
 pub mod sampling;
 pub mod scope;
 pub mod span;

@@ -66,12 +66,26 @@ pub struct Attached {
 /// Makes `span` current.
 #[inline]
 pub fn attach(py: Python<'_>, api: &Api, span: &Bound<'_, PyAny>) -> PyResult<Attached> {
+    attach_over(py, api, None, span)
+}
+
+/// Makes `span` current in a context that holds what `base` does, by default the current one.
+#[inline]
+pub fn attach_over(
+    py: Python<'_>,
+    api: &Api,
+    base: Option<&Bound<'_, PyAny>>,
+    span: &Bound<'_, PyAny>,
+) -> PyResult<Attached> {
     let Some(var) = &api.context_var else {
-        let context = api.trace.bind(py).call_method1("set_span_in_context", (span,))?;
+        let context = api.trace.bind(py).call_method1("set_span_in_context", (span, base))?;
         let token = api.context.bind(py).call_method1("attach", (context,))?.unbind();
         return Ok(Attached { token, context: None });
     };
-    let context = with_span(py, api, &value_of(py, var)?, span)?;
+    let context = match base {
+        Some(base) => with_span(py, api, base, span)?,
+        None => with_span(py, api, &value_of(py, var)?, span)?,
+    };
     // SAFETY: both are live; the result is a new reference or null with an error set.
     let token = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(var.as_ptr(), context.as_ptr()))? };
     Ok(Attached { token: token.unbind(), context: Some(context.unbind()) })
@@ -79,7 +93,7 @@ pub fn attach(py: Python<'_>, api: &Api, span: &Bound<'_, PyAny>) -> PyResult<At
 
 /// Copies `base` with `span` under the span key.
 #[inline]
-fn with_span<'py>(
+pub fn with_span<'py>(
     py: Python<'py>,
     api: &Api,
     base: &Bound<'py, PyAny>,
@@ -108,7 +122,7 @@ const POOL_SIZE: usize = 64;
 
 /// Keeps `context` for another span if nobody else holds it.
 #[inline]
-fn recycle(py: Python<'_>, api: &Api, context: Py<PyAny>) {
+pub fn recycle(py: Python<'_>, api: &Api, context: Py<PyAny>) {
     let context = context.into_bound(py);
     // SAFETY: a live dict; the count is exact while the interpreter lock is held.
     let free = unsafe { ffi::Py_REFCNT(context.as_ptr()) == 1 && ffi::PyDict_Size(context.as_ptr()) == 1 };

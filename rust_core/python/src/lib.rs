@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod errors;
 mod fast;
+mod http;
 mod interpreter;
 mod murmur2;
 mod propagation;
@@ -46,6 +47,10 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<client::OtlpCall>()?;
     module.add_class::<client::OtlpClient>()?;
     module.add_class::<client::OtlpReply>()?;
+    module.add_class::<http::AsgiRequest>()?;
+    module.add_class::<http::ServerSpans>()?;
+    module.add_class::<http::WsgiBody>()?;
+    module.add_class::<http::WsgiRequest>()?;
     module.add_class::<propagation::Propagator>()?;
     module.add_class::<propagation::RemoteSpan>()?;
     module.add_class::<queue::SpanQueue>()?;
@@ -62,6 +67,8 @@ fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(clock::step_clock, module)?)?;
+    module.add_function(wrap_pyfunction!(http::is_secret, module)?)?;
+    module.add_function(wrap_pyfunction!(http::redact_query, module)?)?;
     module.add_function(wrap_pyfunction!(murmur2::kafka_partitions, module)?)?;
     module.add_function(wrap_pyfunction!(propagation::context_keys, module)?)?;
     sampling::add_functions(module)?;

@@ -4,7 +4,7 @@ use crate::encode;
 use crate::propagation::names::Names;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 /// The values of one header.
 pub enum Lines<'py> {
@@ -57,6 +57,10 @@ pub enum Reader<'a, 'py> {
     Getter { carrier: &'a Bound<'py, PyAny>, getter: &'a Bound<'py, PyAny> },
     /// Pairs of name and value, text or bytes in Latin-1, as ASGI and Kafka have them.
     Pairs(Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>),
+    /// The headers of an ASGI scope, pairs of bytes: decoded when they are asked for.
+    Scope(&'a Bound<'py, PyList>),
+    /// A WSGI environment, with headers as `HTTP_TRACEPARENT`.
+    Environ(&'a Bound<'py, PyDict>),
 }
 
 impl<'a, 'py> Reader<'a, 'py> {
@@ -102,6 +106,16 @@ impl<'a, 'py> Reader<'a, 'py> {
                     |known: &Bound<'_, PyString>| encode::text_of(known).as_str().eq_ignore_ascii_case(wanted.as_str());
                 Ok(Lines::of(pairs.iter().filter(|(known, _)| same(known)).map(|(_, value)| value.clone()).collect()))
             }
+            Self::Scope(headers) => {
+                let wanted = encode::text_of(name);
+                let found =
+                    headers.iter().filter(|pair| is_named(pair, wanted.as_str())).filter_map(|pair| header(&pair));
+                Ok(Lines::of(found.map(|(_, value)| latin1(&value)).collect::<PyResult<_>>()?))
+            }
+            Self::Environ(environ) => match environ.get_item(environ_key(name))? {
+                Some(value) => values_of(&value),
+                None => Ok(Lines::None),
+            },
         }
     }
 
@@ -127,7 +141,7 @@ impl<'a, 'py> Reader<'a, 'py> {
     pub fn getter<'b>(&'b self, names: &'b Names, py: Python<'py>) -> &'b Bound<'py, PyAny> {
         match self {
             Self::Getter { getter, .. } => getter,
-            Self::Dict(_) | Self::Pairs(_) => names.default_getter.bind(py),
+            Self::Dict(_) | Self::Pairs(_) | Self::Scope(_) | Self::Environ(_) => names.default_getter.bind(py),
         }
     }
 
@@ -136,7 +150,7 @@ impl<'a, 'py> Reader<'a, 'py> {
         match self {
             Self::Dict(dict) => Ok((*dict).clone().into_any()),
             Self::Getter { carrier, .. } => Ok((*carrier).clone()),
-            Self::Pairs(_) => {
+            Self::Pairs(_) | Self::Scope(_) | Self::Environ(_) => {
                 let dict = PyDict::new(py);
                 for name in self.names(py)? {
                     let lower = encode::text_of(&name).as_str().to_ascii_lowercase();
@@ -156,8 +170,48 @@ impl<'a, 'py> Reader<'a, 'py> {
                 Ok(names.try_iter()?.collect::<PyResult<Vec<_>>>()?.into_iter().filter_map(text).collect())
             }
             Self::Pairs(pairs) => Ok(pairs.iter().map(|(name, _)| name.clone()).collect()),
+            Self::Scope(headers) => headers.iter().filter_map(|pair| Some(latin1(&header(&pair)?.0))).collect(),
+            Self::Environ(environ) => Ok(environ.keys().iter().filter_map(|key| environ_name(&key)).collect()),
         }
     }
+}
+
+/// A header of an ASGI scope; `None` for what is no pair of bytes.
+#[inline]
+pub fn header<'py>(pair: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let (name, value) = match pair.cast::<PyTuple>() {
+        Ok(pair) => (pair.get_item(0).ok()?, pair.get_item(1).ok()?),
+        Err(_) => (pair.get_item(0).ok()?, pair.get_item(1).ok()?),
+    };
+    Some((name.cast_into().ok()?, value.cast_into().ok()?))
+}
+
+/// True for a pair of this name, told without a copy of anything.
+#[inline]
+fn is_named(pair: &Bound<'_, PyAny>, wanted: &str) -> bool {
+    let Ok(tuple) = pair.cast::<PyTuple>() else {
+        return header(pair).is_some_and(|(name, _)| name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()));
+    };
+    let name = tuple.get_borrowed_item(0);
+    let name = name.as_ref().ok().and_then(|name| name.cast::<PyBytes>().ok());
+    name.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// Returns the key of a header; those of the commonest format are made once.
+fn environ_key<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
+    let (py, name) = (name.py(), encode::text_of(name));
+    match name.as_str() {
+        "traceparent" => intern!(py, "HTTP_TRACEPARENT").clone(),
+        "tracestate" => intern!(py, "HTTP_TRACESTATE").clone(),
+        "baggage" => intern!(py, "HTTP_BAGGAGE").clone(),
+        other => PyString::new(py, &format!("HTTP_{}", other.to_ascii_uppercase().replace('-', "_"))),
+    }
+}
+
+fn environ_name<'py>(key: &Bound<'py, PyAny>) -> Option<Bound<'py, PyString>> {
+    let name =
+        key.cast::<PyString>().ok()?.to_str().ok()?.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase();
+    Some(PyString::new(key.py(), &name))
 }
 
 /// What a getter gave: a string, an iterable of them, or nothing. Anything else in it is skipped.

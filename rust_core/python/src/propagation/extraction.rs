@@ -93,6 +93,9 @@ impl<'py> Extraction<'py> {
         if let (true, Some(base)) = (nothing, &self.base) {
             return Ok(base.clone());
         }
+        if let (Some(span), None, true, Some(base)) = (&self.span, &self.baggage, self.others.is_empty(), &self.base) {
+            return current::with_span(self.py, self.api, base, span);
+        }
         let context = current::empty_context(self.py, self.api)?;
         if let Some(base) = &self.base {
             // SAFETY: both are live; `context` is a dict that nobody else holds.

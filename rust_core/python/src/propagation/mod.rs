@@ -9,11 +9,12 @@ mod reading;
 mod remote;
 mod writing;
 
+pub use carrier::{Reader, header};
 pub use remote::RemoteSpan;
 
 use crate::api::{self, Api};
 use crate::current;
-use carrier::{Reader, Writer};
+use carrier::Writer;
 use extraction::Extraction;
 use formats::Format;
 use names::Names;
@@ -23,6 +24,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyString};
 
 /// Extracts and injects by formats in their order; see `pyspan/_core.pyi`.
@@ -30,6 +32,8 @@ use pyo3::types::{PyDict, PySet, PyString};
 pub struct Propagator {
     parts: Vec<Part>,
     whole_baggage: bool,
+    /// A subclass extracts or injects in its own way; looked up once, at the first request.
+    overridden: PyOnceLock<bool>,
 }
 
 enum Part {
@@ -47,7 +51,7 @@ impl Propagator {
             add_part(&mut all, part)?;
         }
         let whole_baggage = all.iter().any(|part| matches!(part, Part::Native(Format::Baggage)));
-        Ok(Self { parts: all, whole_baggage })
+        Ok(Self { parts: all, whole_baggage, overridden: PyOnceLock::new() })
     }
 
     #[pyo3(signature = (carrier, context=None, getter=None))]
@@ -116,6 +120,35 @@ pub fn context_keys(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     keys.set_item("request_id", &names.request_id_key)?;
     keys.set_item("datadog_attributes", &names.datadog_attributes_key)?;
     Ok(keys)
+}
+
+/// Extracts over `base` by any propagator; one in Python gets lists of texts under lower-case names.
+pub fn extract_from<'py>(
+    propagator: &Bound<'py, PyAny>,
+    reader: &Reader<'_, 'py>,
+    base: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = propagator.py();
+    match propagator.cast::<Propagator>() {
+        Ok(ours) if !*ours.get().overridden.get_or_try_init(py, || is_overridden(ours))? => {
+            ours.get().read(py, names::get(py)?, reader, Some(base))
+        }
+        _ => propagator.call_method1(intern!(py, "extract"), (reader.carrier(py)?, base)),
+    }
+}
+
+/// Returns what a Datadog browser and the request's id say of a request: attributes for its span.
+pub fn attributes_of(context: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let Ok(context) = context.cast::<PyDict>() else { return Ok(Vec::new()) };
+    let names = names::get(context.py())?;
+    let mut found = Vec::new();
+    if let Some(ids) = context.get_item(&names.datadog_attributes_key)? {
+        found.extend(ids.extract::<std::collections::BTreeMap<String, String>>()?);
+    }
+    if let Some(id) = context.get_item(&names.request_id_key)? {
+        found.push(("http.request.id".to_owned(), id.extract()?));
+    }
+    Ok(found)
 }
 
 impl Propagator {

@@ -4,6 +4,7 @@ mod by_hand;
 mod parts;
 pub mod read;
 mod rewrite;
+mod server;
 mod shortcuts;
 pub mod start;
 mod state;

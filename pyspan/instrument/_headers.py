@@ -1,0 +1,47 @@
+"""Headers that become attributes: those of an allow-list, secrets without their values."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection
+
+from pyspan._core import is_secret
+from pyspan.errors import ConfigurationError
+
+__all__ = ["Capture", "capture"]
+
+# Takes a lower-case name; gives the attribute's key and whether the value is a secret, or None.
+Capture = Callable[[str], "tuple[str, bool] | None"]
+
+SANITIZE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS"
+
+
+def capture(side: str, given: Collection[str] | None, variable: str) -> Capture | None:
+    """Return what decides about each header of the `side`, request or response; None where none is captured.
+
+    Names are regular expressions for the whole name, without case. Not given, those of the environment's variable,
+    parted by commas.
+    """
+    names = os.environ.get(variable, "").split(",") if given is None else given
+    wanted = _pattern(f"captured {side} headers", names)
+    if wanted is None:
+        return None
+    secret = _pattern(SANITIZE, os.environ.get(SANITIZE, "").split(","))
+
+    def decide(name: str) -> tuple[str, bool] | None:
+        if not wanted.fullmatch(name):
+            return None
+        return f"http.{side}.header.{name}", is_secret(name) or bool(secret and secret.search(name))
+
+    return decide
+
+
+def _pattern(what: str, names: Collection[str]) -> re.Pattern[str] | None:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"{what}: {names!r} cannot be used: give a list of names")
+    names = [name.strip() for name in names if name.strip()]
+    try:
+        return re.compile("|".join(f"(?:{name})" for name in names), re.IGNORECASE) if names else None
+    except re.error as error:
+        raise ConfigurationError(f"{what}: {names!r} cannot be used: {error}; give names or expressions") from None

@@ -1,0 +1,106 @@
+//! The caller's context, as far as it is trusted.
+
+use super::ServerSpans;
+use super::rare;
+use super::settings::CallerPolicy;
+use crate::api::Api;
+use crate::current;
+use crate::propagation::{Reader, RemoteSpan, attributes_of, extract_from};
+use crate::span::Span;
+use crate::span::start::parent_of;
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+/// What a server's span starts from.
+pub struct Inbound<'py> {
+    /// The context with its parent.
+    pub context: Bound<'py, PyAny>,
+    /// What else is current while the request is served, if not the same.
+    pub around: Option<Bound<'py, PyAny>>,
+    pub links: Option<Bound<'py, PyAny>>,
+    /// What the headers say beside the context.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl Inbound<'_> {
+    /// Lets another request use the context again, which nobody else has seen in most.
+    #[inline]
+    pub fn recycle(self, py: Python<'_>, api: &Api) {
+        current::recycle(py, api, self.context.unbind());
+    }
+}
+
+/// Reads the headers of a connection, the ASGI scope or WSGI environment `of`.
+#[inline]
+pub fn read<'py>(
+    spans: &ServerSpans,
+    py: Python<'py>,
+    api: &'static Api,
+    reader: &Reader<'_, 'py>,
+    of: &Bound<'py, PyDict>,
+) -> PyResult<Inbound<'py>> {
+    let around = current::context(py, api, None)?;
+    let extracted = extract_from(&spans.propagator(py)?, reader, around.clone())?;
+    if extracted.is(&around) {
+        return Ok(Inbound { context: around, around: None, links: None, attributes: Vec::new() });
+    }
+    let attributes = attributes_of(&extracted)?;
+    match trust(spans, of)? {
+        CallerPolicy::Trust => Ok(Inbound { context: extracted, around: None, links: None, attributes }),
+        CallerPolicy::IgnoreSampling => {
+            let context = undecided(py, api, &extracted)?;
+            Ok(Inbound { context, around: Some(extracted), links: None, attributes })
+        }
+        CallerPolicy::Link => {
+            let links = link(py, api, &around, &extracted)?;
+            let context = if links.is_some() { current::empty_context(py, api)? } else { around.clone() };
+            Ok(Inbound { context, around: Some(around), links, attributes })
+        }
+    }
+}
+
+fn trust(spans: &ServerSpans, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> {
+    let Some(ask) = &spans.settings.trust_of else { return Ok(spans.settings.trust) };
+    let word = ask.bind(of.py()).call1((of,))?;
+    let known = word.cast::<PyString>().ok().and_then(|word| CallerPolicy::named(word.to_str().ok()?));
+    known.ok_or_else(|| {
+        PyValueError::new_err(format!("inbound_context returned {word:?}: give trust, link or ignore_sampling"))
+    })
+}
+
+/// Copies `context` with a remote parent that leaves it to us whether to sample.
+fn undecided<'py>(py: Python<'py>, api: &'static Api, context: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let found = current::span(py, api, Some(context))?;
+    let Some(parent) = found.map_or(Ok(None), |found| parent_of(py, api, &found))? else { return Ok(context.clone()) };
+    let remote = Bound::new(py, RemoteSpan::new(parent.context, parent.trace_state, true))?;
+    current::with_span(py, api, context, remote.as_any())
+}
+
+/// Links to the caller's span, if the headers have named one.
+fn link<'py>(
+    py: Python<'py>,
+    api: &'static Api,
+    around: &Bound<'py, PyAny>,
+    extracted: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let before = current::span(py, api, Some(around))?;
+    let Some(caller) = current::span(py, api, Some(extracted))? else { return Ok(None) };
+    if before.is_some_and(|before| before.is(&caller)) {
+        return Ok(None);
+    }
+    let context = caller.call_method0(intern!(py, "get_span_context"))?;
+    let link = api.trace.bind(py).getattr(intern!(py, "Link"))?.call1((context,))?;
+    Ok(Some(PyList::new(py, [link])?.into_any()))
+}
+
+/// True where a generic package for OpenTelemetry serves this request already: then its span is the one.
+pub fn is_served_already(py: Python<'_>, api: &'static Api) -> PyResult<bool> {
+    let Some(found) = current::span(py, api, None)? else { return Ok(false) };
+    match found.cast_exact::<Span>() {
+        Ok(span) => span.get().is_of_generic_server(py),
+        Err(_) if found.is_exact_instance_of::<RemoteSpan>() => Ok(false),
+        Err(_) => rare(py)?.call_method1("is_generic_server", (found,))?.is_truthy(),
+    }
+}

@@ -1,0 +1,57 @@
+"""Our middlewares beside OpenTelemetry's packages: which spans there are when both are installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as GenericAsgi
+from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as GenericWsgi
+from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from pyspan.instrument import asgi, wsgi
+from tests.instrument.traced import Answer, Traced, environ, http_scope, serve
+from tests.support.trees import nodes_of, tree
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def hello_too(given: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"hello"]
+
+
+def test_within_the_generic_package_ours_leaves_the_request_to_it() -> None:
+    traced = Traced()
+    provider = traced.provider
+    serve(GenericAsgi(asgi.Middleware(hello, tracer_provider=provider), tracer_provider=provider), http_scope("/a"))
+    Answer(
+        GenericWsgi(wsgi.Middleware(hello_too, tracer_provider=provider), tracer_provider=provider), environ()
+    ).read()
+    kinds = [line.strip().rpartition(" ")[2] for line in tree(nodes_of(traced.spans)).splitlines()]
+    assert kinds.count("[SERVER]") == 2
+    assert {span.instrumentation_scope.name for span in traced.spans} == {  # type: ignore[union-attr]
+        "opentelemetry.instrumentation.asgi",
+        "opentelemetry.instrumentation.wsgi",
+    }
+
+
+def test_the_same_holds_for_spans_of_another_sdk() -> None:
+    exporter, provider = InMemorySpanExporter(), SdkProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    serve(GenericAsgi(asgi.Middleware(hello), tracer_provider=provider), http_scope("/a"))
+    assert {span.instrumentation_scope.name for span in exporter.get_finished_spans()} == {  # type: ignore[union-attr]
+        "opentelemetry.instrumentation.asgi"
+    }
+
+
+def test_around_the_generic_package_its_span_is_an_internal_child() -> None:
+    traced = Traced()
+    provider = traced.provider
+    generic = GenericAsgi(hello, tracer_provider=provider, exclude_spans=["send", "receive"])
+    serve(asgi.Middleware(generic, tracer_provider=provider), http_scope("/a"))
+    assert tree(nodes_of(traced.spans)) == "GET [SERVER]\n  GET /a [INTERNAL]"
