@@ -68,6 +68,8 @@ FIGURES = (
     Figure("W2, a user's processor reads each span", times=1),
     Figure("W2, a user's exporter reads attributes", times=1),
     Figure("W2, opentelemetry's OTLP encoder as exporter", times=1),
+    Figure("added to a request (ASGI, Starlette)", bound=4),
+    Figure("added to a request (WSGI, Flask)", bound=4),
     Figure("flood of one core, exported", unit="spans/s", bound=300_000, more_is_better=True),
     Figure("flood of one core, lost", unit="%", bound=0),
     Figure("memory of a finished, queued W2 server span", unit="bytes", bound=400),

@@ -9,14 +9,18 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
-__all__ = ["Pair", "run_in_turns"]
+__all__ = ["Builder", "Pair", "run_all_in_turns", "run_in_turns"]
+
+# Makes what a round calls with its count.
+Builder = Callable[[], Callable[[int], object]]
 
 ROUNDS = 25
 ROUND, END = "round", "end"
@@ -31,27 +35,32 @@ class Pair:
 
 
 def run_in_turns(
-    ours: Callable[[], Callable[[int], object]],
-    peer: Callable[[], Callable[[int], object]],
+    ours: Builder,
+    peer: Builder,
     *,
     count: int,
     peer_count: int,
     rounds: int = ROUNDS,
 ) -> Pair:
     """Build each operation in its process, then run both `rounds` times in turns."""
-    sides = (_Side(ours, count), _Side(peer, peer_count))
+    return Pair(*run_all_in_turns([(ours, count), (peer, peer_count)], rounds=rounds))
+
+
+def run_all_in_turns(operations: Sequence[tuple[Builder, int]], *, rounds: int = ROUNDS) -> list[float]:
+    """Do the same with any number of operations, each with its count a round; return the time of each."""
+    sides = [_Side(build, count) for build, count in operations]
     try:
         times = [tuple(side.time() for side in sides) for _ in range(rounds)]
     finally:
         for side in sides:
             side.stop()
-    return Pair(*(min(column) for column in zip(*times, strict=True)))
+    return [min(column) for column in zip(*times, strict=True)]
 
 
 class _Side:
     """A process that runs one operation when it is asked to."""
 
-    def __init__(self, build: Callable[[], Callable[[int], object]], count: int) -> None:
+    def __init__(self, build: Builder, count: int) -> None:
         fork = multiprocessing.get_context("fork")
         self._connection, other = fork.Pipe()
         self._process = fork.Process(target=_serve, args=(build, count, other), daemon=True)
@@ -71,7 +80,7 @@ class _Side:
         self._process.kill()
 
 
-def _serve(build: Callable[[], Callable[[int], object]], count: int, connection: Connection) -> None:
+def _serve(build: Builder, count: int, connection: Connection) -> None:
     operation = build()
     operation(count // 10 + 1)
     gc.collect()
