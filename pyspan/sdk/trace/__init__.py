@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import logging as _logging
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from opentelemetry import trace as _trace_api
-from opentelemetry.trace import SpanContext
+from opentelemetry import trace as trace_api
+from opentelemetry.trace import SpanContext, Status, StatusCode
 
 from pyspan._core import Span, Tracer
 from pyspan.sdk.resources import Resource
@@ -27,6 +28,7 @@ from pyspan.sdk.trace._processor import SpanProcessor, SynchronousMultiSpanProce
 from pyspan.sdk.trace._provider import TracerProvider
 from pyspan.sdk.trace._readable_span import ReadableSpan
 from pyspan.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from pyspan.sdk.util.instrumentation import InstrumentationInfo, InstrumentationScope
 
 if _TYPE_CHECKING:
     from pyspan.sdk.trace._by_hand import _Span, _UnsetLimits
@@ -42,6 +44,8 @@ __all__ = [
     "Event",
     "EventBase",
     "IdGenerator",
+    "InstrumentationInfo",
+    "InstrumentationScope",
     "RandomIdGenerator",
     "ReadableSpan",
     "Resource",
@@ -49,6 +53,8 @@ __all__ = [
     "SpanContext",
     "SpanLimits",
     "SpanProcessor",
+    "Status",
+    "StatusCode",
     "SynchronousMultiSpanProcessor",
     "Tracer",
     "TracerProvider",
@@ -59,7 +65,11 @@ __all__ = [
     "_UnsetLimits",
     "_default_tracer_configurator",
     "_disable_tracer_configurator",
+    "logger",
+    "trace_api",
 ]
+
+logger = _logging.getLogger(__name__)
 
 _DEFAULT_OTEL_ATTRIBUTE_COUNT_LIMIT = _DEFAULT_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT = DEFAULT_COUNT
 _DEFAULT_OTEL_LINK_ATTRIBUTE_COUNT_LIMIT = _DEFAULT_OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT = DEFAULT_COUNT
@@ -75,6 +85,6 @@ def __getattr__(name: str) -> _Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-_trace_api.Tracer.register(Tracer)
-_trace_api.Span.register(Span)
+trace_api.Tracer.register(Tracer)
+trace_api.Span.register(Span)
 ReadableSpan.register(Span)

@@ -30,10 +30,7 @@ impl TraceState {
         if object.is(&api.default_trace_state) || !object.is_truthy()? {
             return Ok(None);
         }
-        if let Ok(header) = object.cast::<PyString>() {
-            return Ok(Self::of_header(&PyString::new(py, encode::text_of(header).as_str())));
-        }
-        let header = object.call_method0("to_header")?.cast_into::<PyString>()?;
+        let header = header_of(api, object)?;
         let header = match encode::text_of(&header) {
             encode::Text::Borrowed(_) => header.clone(),
             encode::Text::Replaced(text) => PyString::new(py, &text),
@@ -67,4 +64,18 @@ impl TraceState {
         };
         Ok(self.object.get_or_try_init(py, build)?.bind(py).clone())
     }
+}
+
+/// Also of a header, and of a mapping, which the API's types rule out and its users hand all the same.
+fn header_of<'py>(api: &Api, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    if let Ok(header) = object.cast::<PyString>() {
+        return Ok(header.clone());
+    }
+    let state = if object.hasattr("to_header")? {
+        object.clone()
+    } else {
+        let items = object.call_method0("items")?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        api.trace.bind(object.py()).getattr("TraceState")?.call1((items,))?
+    };
+    Ok(state.call_method0("to_header")?.cast_into()?)
 }

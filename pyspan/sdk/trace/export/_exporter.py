@@ -14,10 +14,18 @@ __all__ = ["SpanExportResult", "SpanExporter"]
 
 
 class SpanExportResult(enum.Enum):
-    """What came of an export."""
+    """What came of an export; equal to the member of the same name in the SDK, whose exporters are used beside ours."""
 
     SUCCESS = 0
     FAILURE = 1
+
+    def __eq__(self, other: object) -> bool:
+        if type(other).__name__ != type(self).__name__:
+            return NotImplemented
+        return getattr(other, "name", None) == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 class SpanExporter:

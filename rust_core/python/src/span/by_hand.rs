@@ -1,7 +1,7 @@
 //! Spans with an identity that the caller chose, as tests of exporters and processors build them.
 
 use super::state::{Parent, Phase};
-use super::{Options, Span, start};
+use super::{Options, Span, known, start};
 use crate::trace_state::TraceState;
 use crate::tracer::Tracer;
 use pyo3::prelude::*;
@@ -31,11 +31,14 @@ pub fn span_by_hand<'py>(
         let mut state = span.get().state.borrow_mut(py);
         state.recording = true;
         state.parent = parent;
-        if let Some(identity) = identity {
+        if let Some(identity) = &identity {
             state.context = Some(identity.context);
-            state.trace_state = identity.trace_state;
+            state.trace_state.clone_from(&identity.trace_state);
         }
-        state.api_context = Some(context.unbind());
+        state.api_context = Some(context.clone().unbind());
+    }
+    if let Some(identity) = identity {
+        known::keep(py, identity.context, identity.trace_state, &context);
     }
     if let Some(links) = links {
         span.get().add_links(py, links);

@@ -1,6 +1,7 @@
 //! `Span`: span and context manager in one object.
 
 mod by_hand;
+mod known;
 mod parts;
 pub mod read;
 mod rewrite;

@@ -1,7 +1,7 @@
 //! What one reads off a span, built on demand.
 
-use super::Span;
 use super::state::{Phase, State};
+use super::{Span, known};
 use crate::api::{self, Api};
 use crate::trace_state::SharedTraceState;
 use crate::{current, decode};
@@ -51,7 +51,7 @@ fn sdk_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyType>>> {
     Ok(Some(CLASS.get_or_init(py, || class).bind(py).clone()))
 }
 
-/// Returns the API's `SpanContext` of `context`; the invalid one for `None`.
+/// Returns the API's `SpanContext` of `context`, the same object for the same one; the invalid one for `None`.
 pub fn api_context<'py>(
     py: Python<'py>,
     api: &Api,
@@ -59,6 +59,20 @@ pub fn api_context<'py>(
     trace_state: &SharedTraceState,
 ) -> PyResult<Bound<'py, PyAny>> {
     let Some(context) = context else { return api.trace.bind(py).getattr("INVALID_SPAN_CONTEXT") };
+    if let Some(known) = known::find(py, context, trace_state) {
+        return Ok(known);
+    }
+    let built = build_context(py, api, context, trace_state)?;
+    known::keep(py, *context, trace_state.clone(), &built);
+    Ok(built)
+}
+
+fn build_context<'py>(
+    py: Python<'py>,
+    api: &Api,
+    context: &SpanContext,
+    trace_state: &SharedTraceState,
+) -> PyResult<Bound<'py, PyAny>> {
     let state = match trace_state {
         Some(state) => state.object(py, api)?,
         None => api.default_trace_state.bind(py).clone(),

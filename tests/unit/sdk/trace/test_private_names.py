@@ -270,9 +270,54 @@ def test_an_id_generator_that_only_shares_the_name_is_asked() -> None:
     assert span.get_span_context().trace_id == 5
 
 
-def test_a_link_whose_trace_state_is_text_is_kept() -> None:
-    text: Any = "foo=bar"
-    context = SpanContext(0, 0, is_remote=False, trace_state=text)
+@pytest.mark.parametrize("trace_state", ["foo=bar", {"foo": "bar"}])
+def test_a_link_is_kept_whose_trace_state_is_of_another_type(trace_state: Any) -> None:
+    context = SpanContext(0, 0, is_remote=False, trace_state=trace_state)
     span: Any = TracerProvider(shutdown_on_exit=False).get_tracer("x").start_span("x")
     span.add_link(context)
     assert [link.context.trace_state.to_header() for link in span.links] == ["foo=bar"]
+
+
+@pytest.mark.parametrize("first", ["child", "parent"])
+def test_a_child_shows_the_very_context_that_its_parent_shows(first: str) -> None:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("x")
+    parent: Any = tracer.start_span("parent")
+    child: Any = tracer.start_span("child", trace.set_span_in_context(parent))
+    if first == "child":
+        assert child.parent == parent.context
+    assert parent.get_span_context() is child.parent
+    assert child.parent is not child.context
+
+
+def test_contexts_that_differ_are_never_taken_for_one_another() -> None:
+    """Also not by ids that are 1,024 apart, or the same with other flags."""
+    own = [SpanContext(1, span_id, remote, TraceFlags(1)) for span_id in (1, 1025) for remote in (True, False)]
+    spans = [_Span("x", context, resource=Resource.get_empty()) for context in (*own, *own)]
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("x")
+    children: list[Any] = [tracer.start_span("x", trace.set_span_in_context(span)) for span in spans]  # type: ignore[arg-type]
+    assert [child.parent for child in children] == [*own, *own]
+    assert [child.parent.is_remote for child in children] == [True, False] * 4
+
+
+def test_the_names_that_others_import_from_the_sdk_s_modules_are_here() -> None:
+    from pyspan.sdk import trace as ours
+    from pyspan.sdk.trace import export
+
+    assert (ours.Status, ours.StatusCode, ours.SpanContext) == (Status, StatusCode, SpanContext)
+    assert (export.ReadableSpan, export.SpanProcessor, export.Span) == (ReadableSpan, SpanProcessor, Span)
+    assert (ours.logger.name, export.logger.name) == ("pyspan.sdk.trace", "pyspan.sdk.trace.export")
+    assert ours._UnsetLimits.max_events is None
+    assert SpanLimits().max_links == ours._DEFAULT_OTEL_SPAN_LINK_COUNT_LIMIT
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = ours.no_such
+
+
+def test_the_result_of_an_export_equals_the_sdk_s() -> None:
+    from opentelemetry.sdk.trace.export import SpanExportResult as Theirs
+
+    from pyspan.sdk.trace.export import SpanExportResult as Ours
+
+    equal = [(ours.name, theirs.name) for ours in Ours for theirs in Theirs if ours == theirs and theirs == ours]
+    assert equal == [("SUCCESS", "SUCCESS"), ("FAILURE", "FAILURE")]
+    assert Ours.SUCCESS != "SUCCESS"
+    assert {Ours.SUCCESS: 1}[Ours(0)] == 1
