@@ -32,7 +32,7 @@ def to_json(span: ReadableSpan, indent: int | None = 4) -> str:
         "start_time": _time(span.start_time),
         "end_time": _time(span.end_time),
         "status": _status(span.status),
-        "attributes": format_attributes(span.attributes),
+        "attributes": format_attributes(span._attributes),  # null where there are none, unlike the public name
         "events": format_events(span.events),
         "links": format_links(span.links),
         "resource": json.loads(span.resource.to_json()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,12 @@ class TracerProvider(trace_api.TracerProvider):
         if shutdown_on_exit:
             _exit.flush_at_exit(self._wiring, self)
 
+    @property  # type: ignore[misc]  # asked for by isinstance() where the true class does not suffice
+    def __class__(self) -> type:
+        """The true class; whoever asks for it may be looking for the SDK's, as which it counts from then on."""
+        _register_with_sdk()
+        return type(self)
+
     @property
     def resource(self) -> Resource:
         return self._wiring.resource
@@ -130,7 +137,7 @@ class TracerProvider(trace_api.TracerProvider):
             resource,
             _core.encode_resource(_resource_attributes(resource)),
             str(resource.schema_url),
-            self._span_limits._to_native(),
+            SpanLimits._to_native(self._span_limits),  # so called it also takes those of the SDK
             self.sampler,
             native_sampler if isinstance(native_sampler, _core.NativeSampler) else None,
             None if is_random else self.id_generator,
@@ -163,6 +170,13 @@ class TracerProvider(trace_api.TracerProvider):
 
     def _stats(self) -> dict[str, Any]:
         return self._wiring.stats()
+
+
+def _register_with_sdk() -> None:
+    sdk = sys.modules.get("opentelemetry.sdk.trace")
+    theirs = getattr(sdk, "TracerProvider", None)  # not there yet while the module is being imported
+    if theirs is not None and not issubclass(TracerProvider, theirs):
+        theirs.register(TracerProvider)
 
 
 def _resource_attributes(resource: Resource) -> Mapping[str, Any]:

@@ -317,7 +317,49 @@ def test_the_result_of_an_export_equals_the_sdk_s() -> None:
 
     from pyspan.sdk.trace.export import SpanExportResult as Ours
 
-    equal = [(ours.name, theirs.name) for ours in Ours for theirs in Theirs if ours == theirs and theirs == ours]
+    members: list[Any] = list(Theirs)
+    equal = [(ours.name, theirs.name) for ours in Ours for theirs in members if ours == theirs and theirs == ours]
     assert equal == [("SUCCESS", "SUCCESS"), ("FAILURE", "FAILURE")]
     assert Ours.SUCCESS != "SUCCESS"
     assert {Ours.SUCCESS: 1}[Ours(0)] == 1
+
+
+class OwnProvider(TracerProvider):
+    """One that an application derives."""
+
+
+@pytest.mark.parametrize("kind", [TracerProvider, OwnProvider])
+def test_a_provider_counts_as_the_sdk_s_where_that_is_imported(kind: type[TracerProvider]) -> None:
+    provider = kind(shutdown_on_exit=False)
+    kinds = (trace.TracerProvider, TracerProvider, kind, their_trace.TracerProvider)
+    assert [known for known in kinds if not isinstance(provider, known)] == []
+    assert provider.__class__ is kind
+
+
+def test_a_provider_counts_as_the_sdk_s_also_where_that_is_imported_later() -> None:
+    code = """
+from pyspan.sdk.trace import TracerProvider
+provider = TracerProvider(shutdown_on_exit=False)
+assert provider.__class__ is TracerProvider
+import opentelemetry.sdk.trace
+assert isinstance(provider, opentelemetry.sdk.trace.TracerProvider)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_limits_of_the_sdk_hold() -> None:
+    limits: Any = their_trace.SpanLimits(max_events=1, max_span_attribute_length=2)
+    span: Any = TracerProvider(shutdown_on_exit=False, span_limits=limits).get_tracer("x").start_span("x")
+    span.add_event("first")
+    span.add_event("second")
+    span.set_attribute("a", "text")
+    assert ([event.name for event in span.events], span.dropped_events, span.attributes["a"]) == (["second"], 1, "te")
+
+
+@pytest.mark.parametrize("attributes", [None, {}, {"a": (1, 2), "b": {"c": [1.5, None]}}])
+def test_a_span_without_and_with_attributes_has_the_sdk_s_json(attributes: Any) -> None:
+    from opentelemetry.sdk.resources import Resource as TheirResource
+
+    fields: dict[str, Any] = {"name": "x", "context": OTHER, "attributes": attributes, "start_time": 1}
+    theirs = their_trace.ReadableSpan(**fields, resource=TheirResource({"r": 1}))
+    assert ReadableSpan(**fields, resource=Resource({"r": 1})).to_json() == theirs.to_json()
