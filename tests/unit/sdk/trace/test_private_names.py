@@ -317,8 +317,8 @@ def test_the_result_of_an_export_equals_the_sdk_s() -> None:
 
     from pyspan.sdk.trace.export import SpanExportResult as Ours
 
-    members: list[Any] = list(Theirs)
-    equal = [(ours.name, theirs.name) for ours in Ours for theirs in members if ours == theirs and theirs == ours]
+    pairs: list[tuple[Any, Any]] = [(ours, theirs) for ours in Ours for theirs in Theirs]
+    equal = [(ours.name, theirs.name) for ours, theirs in pairs if ours == theirs and theirs == ours]
     assert equal == [("SUCCESS", "SUCCESS"), ("FAILURE", "FAILURE")]
     assert Ours.SUCCESS != "SUCCESS"
     assert {Ours.SUCCESS: 1}[Ours(0)] == 1
