@@ -9,7 +9,15 @@ from pathlib import Path
 __all__ = ["Address", "parse_address", "parse_path", "parse_port", "parse_text", "type_name"]
 
 MAX_PORT = 65_535
-TYPE_NAMES = {"dict": "a table", "list": "a list", "int": "a number", "float": "a number", "bool": "a switch"}
+TYPE_NAMES = {
+    "NoneType": "nothing",
+    "bool": "a switch",
+    "dict": "a table",
+    "float": "a number",
+    "int": "a number",
+    "list": "a list",
+    "str": "text",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspan.config.address import type_name
 from pyspan.config.environ import PLACE, problem
 from pyspan.config.file.parse import parse_json, parse_yaml
-from pyspan.config.file.table import Faults, Table
+from pyspan.config.file.table import HIDDEN, Faults, Table
 from pyspan.config.setting import Setting
 from pyspan.config.suggestion import nearest
 from pyspan.errors import ConfigurationError
@@ -74,7 +74,7 @@ class Document:
         for key in self.root.keys:
             meant = nearest(key, [*TRACING, *OTHERS], "none")
             if key not in (*TRACING, *OTHERS) and meant != "none":
-                self.faults.add(key, "...", f"it is unknown; {meant}")
+                self.faults.add(key, HIDDEN, f"it is unknown; {meant}")
 
 
 def _read(path: str, variable: str) -> str:

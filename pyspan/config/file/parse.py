@@ -90,11 +90,12 @@ def _key(node: Node) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
-    if twice is not None:
-        raise ValueError(f"the key {twice!r} stands twice in one table")
-    return dict(pairs)
+    unique: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in unique:
+            raise ValueError(f"the key {key!r} stands twice in one table")
+        unique[key] = value
+    return unique
 
 
 def _filled(value: Any, fill: Callable[[str], str]) -> Any:

@@ -13,7 +13,10 @@ from pyspan.config.suggestion import nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Faults", "Table"]
+__all__ = ["HIDDEN", "Faults", "Table"]
+
+
+HIDDEN = "..."
 
 
 class Faults:
@@ -25,7 +28,7 @@ class Faults:
         self.tables: list[Table] = []
 
     def add(self, path: str, value: object, fix: str) -> None:
-        shown = Setting(path, value).shown if isinstance(value, str) else value
+        shown = Setting(path, value).shown if isinstance(value, str) and value != HIDDEN else value
         self.lines.append(str(problem(path, shown, fix, self.file)))
 
 
@@ -51,8 +54,9 @@ class Table:
         return f"{self.path}.{key}" if self.path else key
 
     def fault(self, key: str, fix: str) -> None:
-        """Note that the value of a key cannot be used."""
-        self.faults.add(self.at(key), self._value.get(key), fix)
+        """Note that the value of a key cannot be used; what is in tables and lists, such as headers, is not shown."""
+        value = self._value.get(key)
+        self.faults.add(self.at(key), HIDDEN if isinstance(value, (dict, list)) else value, fix)
 
     def ask(self, key: str) -> Any:
         """Return a value of any type."""
@@ -153,7 +157,8 @@ class Table:
         """Note the keys that nobody asked for."""
         for key in self._value:
             if key not in self._asked:
-                self.fault(key, f"it is unknown; {nearest(key, sorted(self._asked))}")
+                # Its value may be a secret whose key nobody knows for one.
+                self.faults.add(self.at(key), HIDDEN, f"it is unknown; {nearest(key, sorted(self._asked))}")
 
     def _items(self, key: str) -> list[Any]:
         value = self.ask(key)
@@ -166,5 +171,6 @@ class Table:
     def _as_table(self, value: object, path: str) -> Table | None:
         if value is None or isinstance(value, dict):
             return Table(value or {}, path, self.faults)
-        self.faults.add(path, value, f"{type_name(value)} where a table is needed")
+        shown = HIDDEN if isinstance(value, (str, list)) else value
+        self.faults.add(path, shown, f"{type_name(value)} where a table is needed")
         return None

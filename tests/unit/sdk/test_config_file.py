@@ -264,7 +264,7 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
         ),
         (
             BATCH % "exporter: {console: }, schedule_dely: 5",
-            "tracer_provider.processors[0].batch.schedule_dely=5 in FILE cannot be used: it is unknown; did you mean",
+            "tracer_provider.processors[0].batch.schedule_dely='...' in FILE cannot be used: it is unknown; did you",
         ),
         (
             BATCH % "exporter: {console: }, max_queue_size: 0",
@@ -287,7 +287,7 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
         ("tracer_provider: 5", "tracer_provider=5 in FILE cannot be used: a number where a table is needed"),
         (
             "tracer_provider: {processors: {batch: }}",
-            "tracer_provider.processors={'batch': None} in FILE cannot be used: a table where a list is needed",
+            "tracer_provider.processors='...' in FILE cannot be used: a table where a list is needed",
         ),
         (
             "tracer_provder: {}",
@@ -319,7 +319,7 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
         ),
         (
             CONSOLE % ", sampler: {parent_based: {rot: {always_on: }}}",
-            "tracer_provider.sampler.parent_based.rot={'always_on': None} in FILE cannot be used: it is unknown; did",
+            "tracer_provider.sampler.parent_based.rot='...' in FILE cannot be used: it is unknown; did",
         ),
         (
             HTTP % "endpoint: 'ftp://x'",
@@ -337,6 +337,19 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
             HTTP % "headers_list: hunter2",
             "tracer_provider.processors[0].batch.exporter.otlp_http.headers_list in FILE cannot be used: entry 1 has",
         ),
+        (
+            HTTP % "headers: {api-key: hunter2}",
+            "tracer_provider.processors[0].batch.exporter.otlp_http.headers='...' in",
+        ),
+        (
+            HTTP % "heders: hunter2",
+            "tracer_provider.processors[0].batch.exporter.otlp_http.heders='...' in FILE cannot",
+        ),
+        (
+            HTTP % "headers: [hunter2]",
+            "tracer_provider.processors[0].batch.exporter.otlp_http.headers[0]='...' in FILE",
+        ),
+        (HTTP % "tls: hunter2", "tracer_provider.processors[0].batch.exporter.otlp_http.tls='...' in FILE cannot be"),
         (HTTP % "encoding: json", "tracer_provider.processors[0].batch.exporter.otlp_http.encoding='json' in FILE"),
         (
             BATCH % "exporter: {pyspan_kafka: {brokers: [nowhere]}}",

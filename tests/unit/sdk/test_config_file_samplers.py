@@ -114,11 +114,11 @@ def test_the_first_rule_that_holds_decides_and_without_one_nothing_is_sampled(
         ("composite/development: {parent_threshold: }", r"parent_threshold=\[\] in .* the key root is missing"),
         (
             "composite/development: {rule_based: {rules: [{span_kinds: [sink], sampler: {always_on: }}]}}",
-            r"rules\[0\].span_kinds=\['sink'\] in .* give some of internal, server, client, producer, consumer",
+            r"rules\[0\].span_kinds='...' in .* give some of internal, server, client, producer, consumer",
         ),
         (
             "composite/development: {rule_based: {rules: [{attribute_values: {key: a, values: [1]}}]}}",
-            r"rules\[0\].attribute_values.values=\[1\] in .* give a list of texts",
+            r"rules\[0\].attribute_values.values='...' in .* give a list of texts",
         ),
         ("jaeger_remote/development: {initial_sampler: {always_on: }}", "the key endpoint is missing"),
         (
@@ -131,7 +131,7 @@ def test_the_first_rule_that_holds_decides_and_without_one_nothing_is_sampled(
         ),
         (
             "jaeger_remote/development: {endpoint: http://j, initial_sampler: {always_record: {root: {always_on: }}}}",
-            "initial_sampler={'always_record': .* give one that decides without rules",
+            "initial_sampler='...' in .* give one that decides without rules",
         ),
     ],
 )

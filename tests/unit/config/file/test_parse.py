@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -103,6 +104,11 @@ def test_a_key_is_never_replaced() -> None:
 def test_what_is_wrong_with_yaml_is_said_with_its_line(written: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse_yaml(written, {})
+
+
+def test_a_table_of_many_keys_is_read_in_time() -> None:
+    text = json.dumps(dict.fromkeys(map(str, range(90_000))))
+    assert len(parse_json(text, {})) == 90_000
 
 
 def test_a_small_file_cannot_become_a_huge_one() -> None:
