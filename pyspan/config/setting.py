@@ -12,7 +12,8 @@ __all__ = ["CODE", "DEFAULT", "Setting"]
 DEFAULT = "default"
 CODE = "code"
 SECRET = re.compile(
-    r"passw|secret|token|credential|dsn|(api|access|auth|license|private|signing)[-_.]?key|authorization|cookie|headers\[\d+\]", re.IGNORECASE
+    r"passw|secret|token|credential|dsn|(api|access|auth|license|private|signing)[-_.]?key|authorization|cookie|headers\[\d+\]",
+    re.IGNORECASE,
 )
 HEADERS = re.compile(r"headers(_list)?$", re.IGNORECASE)
 

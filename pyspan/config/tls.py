@@ -17,8 +17,9 @@ def read_pem(path: str, key: str, place: str = PLACE) -> bytes:
     """
     try:
         contents = Path(path).read_bytes()
-    except OSError as error:
-        raise problem(key, path, f"{error.strerror or error}; name a readable PEM file", place) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL, or what no file name can hold
+        reason = getattr(error, "strerror", None) or error
+        raise problem(key, path, f"{reason}; name a readable PEM file", place) from error
     if b"-----BEGIN " not in contents:
         raise problem(key, path, "it holds no PEM block (-----BEGIN ...); convert it, for instance by openssl", place)
     return contents

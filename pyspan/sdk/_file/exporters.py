@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pyspan.config import KafkaSecurity, KafkaSettings, Origins, OtlpSettings, read_pem
 from pyspan.config.destination import parse_kafka_target
@@ -126,11 +126,11 @@ def _check_pem(tls: Table, name: str, path: str) -> None:
 
 def _otlp_file(table: Table) -> MakeExporter | None:
     stream = table.text("output_stream") or "stdout"
-    url = urlsplit(stream)
-    if url.scheme != "file" or not url.path:
+    path = stream.removeprefix("file://")
+    if not path.startswith("/") or path == stream:
         table.faults.add(table.at("output_stream"), stream, "write file:///PATH; for standard output, use console")
         return None
-    return _to_file(unquote(url.path), table, "output_stream")
+    return _to_file(unquote(path), table, "output_stream")
 
 
 def _pyspan_file(table: Table) -> MakeExporter | None:

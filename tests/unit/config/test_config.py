@@ -93,6 +93,11 @@ def test_an_endpoint_that_cannot_be_used_is_an_error_since_the_spans_would_go_el
     assert f"OTEL_EXPORTER_OTLP_ENDPOINT={value!r} in the environment" in str(error.value)
 
 
+def test_a_certificate_whose_name_no_file_can_have_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_CERTIFICATE=.* null byte; name a readable PEM"):
+        OtlpSettings.from_env({"OTEL_EXPORTER_OTLP_CERTIFICATE": "a\0b"})
+
+
 @pytest.mark.parametrize("name", ["CERTIFICATE", "CLIENT_CERTIFICATE", "TRACES_CLIENT_KEY"])
 def test_a_certificate_that_is_not_there_is_an_error_at_once(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"OTEL_EXPORTER_OTLP_{name}='/nothere.pem' .*No such file"):

@@ -360,6 +360,10 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
             "sasl_password='...' in tracer_provider.processors[0].batch.exporter.pyspan_kafka in FILE cannot be used",
         ),
         (
+            BATCH % "exporter: {otlp_file/development: {output_stream: 'http://['}}",
+            "tracer_provider.processors[0].batch.exporter.otlp_file/development.output_stream='http://[' in FILE",
+        ),
+        (
             BATCH % "exporter: {otlp_file/development: }",
             "tracer_provider.processors[0].batch.exporter.otlp_file/development.output_stream='stdout' in FILE cannot",
         ),
