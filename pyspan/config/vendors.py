@@ -33,6 +33,7 @@ STYLES = {
 }
 BACKENDS = ("jaeger", "tempo", "otlp", "otel", "kafka", "console", "none")
 WITH_B3 = ("tracecontext", "baggage", "b3multi")
+OTLP = "OTEL_EXPORTER_OTLP_"
 THRIFT_PORT, THRIFT_PATH = 14268, "/api/traces"
 OTLP_INSTEAD = "set OTEL_EXPORTER_OTLP_ENDPOINT to its OTLP port, such as http://HOST:4318"
 AGENT = f"pyspan speaks OTLP to Datadog's agent: {OTLP_INSTEAD}"
@@ -130,23 +131,34 @@ def _identity_notes(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _exporter(environ: Mapping[str, str], notes: list[str]) -> Setting | None:
     """Read TRACE_BACKEND and TRACE_JAEGER_ENDPOINT; OTEL_TRACES_EXPORTER and an OTLP endpoint stand above them."""
-    above = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    backend = first(environ, "TRACE_BACKEND")
-    endpoint = first(environ, "TRACE_JAEGER_ENDPOINT")
-    if backend is None or first(environ, *above):
+    said = _backend(first(environ, "TRACE_BACKEND"), first(environ, "TRACE_JAEGER_ENDPOINT"), notes)
+    above = first(environ, "OTEL_TRACES_EXPORTER", f"{OTLP}TRACES_ENDPOINT", f"{OTLP}ENDPOINT")
+    if said is None or above is None:
+        return said
+    key, value = above
+    agreed = value.lower() if key == "OTEL_TRACES_EXPORTER" else f"otlp={value}"
+    if said.value not in (agreed, agreed.partition("=")[0]):
+        notes.append(_overruled(said, Setting("exporter", value, key)))
+    return None
+
+
+def _backend(backend: tuple[str, str] | None, endpoint: tuple[str, str] | None, notes: list[str]) -> Setting | None:
+    """Return the exporter that is meant; an endpoint alone means Jaeger."""
+    if backend is None and endpoint is None:
         return None
-    word = backend[1].lower()
+    key, text = backend or ("TRACE_JAEGER_ENDPOINT", "jaeger")
+    word = text.lower()
     if word not in BACKENDS:
-        return unusable(*backend, f"one of {', '.join(BACKENDS)}", None, shown="otlp")
+        return unusable(key, text, f"one of {', '.join(BACKENDS)}", None, shown="otlp")
     if word not in ("jaeger", "tempo", "otlp", "otel"):
-        return Setting("exporter", word, backend[0])
-    if word == "jaeger" and endpoint and _is_thrift(endpoint[1]):
+        return Setting("exporter", word, key)
+    if word != "jaeger" or endpoint is None:
+        return Setting("exporter", "otlp", key)
+    if _is_thrift(endpoint[1]):
         where = redact(endpoint[1])
         notes.append(f"{endpoint[0]} ({where}) has no effect: it is for Thrift; Jaeger takes OTLP: {OTLP_INSTEAD}")
         return None
-    if word == "jaeger" and endpoint:
-        return Setting("exporter", f"otlp={endpoint[1]}", endpoint[0])
-    return Setting("exporter", "otlp", backend[0])
+    return Setting("exporter", f"otlp={endpoint[1]}", endpoint[0])
 
 
 def _is_thrift(endpoint: str) -> bool:
@@ -196,9 +208,10 @@ def _otel_rate(environ: Mapping[str, str]) -> Setting | None:
     if written is None:
         return None
     name = written[1].lower()
-    if name.endswith("traceidratio"):
+    if name.endswith(("traceidratio", "probability")):
         argument = first(environ, "OTEL_TRACES_SAMPLER_ARG") or (written[0], "1")
-        return Setting("sample_rate", _share(argument[1]), argument[0])
+        share = _share(argument[1])
+        return Setting("sample_rate", 1.0 if share is None else share, argument[0])
     return Setting("sample_rate", RATED.get(name, name), written[0])
 
 

@@ -124,6 +124,21 @@ def test_a_variable_of_another_tracer_is_taken_with_its_name(
             "exporter",
             "TRACE_JAEGER_ENDPOINT (http://REDACTED:REDACTED@j:14268/api/traces) has no effect: it is for Thrift",
         ),
+        (
+            {"OTEL_TRACES_EXPORTER": "otlp", "TRACE_BACKEND": "console"},
+            "exporter",
+            "TRACE_BACKEND (console) has no effect: OTEL_TRACES_EXPORTER (otlp) stands above it; remove one",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "TRACE_JAEGER_ENDPOINT": "http://b:4318"},
+            "exporter",
+            "TRACE_JAEGER_ENDPOINT (otlp=http://b:4318) has no effect: OTEL_EXPORTER_OTLP_ENDPOINT (http://a:4318)",
+        ),
+        (
+            {"OTEL_TRACES_SAMPLER": "jaeger_remote", "DD_TRACE_SAMPLE_RATE": "1"},
+            "sample_rate",
+            "DD_TRACE_SAMPLE_RATE (1.0) has no effect: OTEL_TRACES_SAMPLER (jaeger_remote) stands above it",
+        ),
     ],
 )
 def test_a_contradiction_is_named_with_both_variables(environ: dict[str, str], field: str | None, note: str) -> None:
@@ -139,6 +154,9 @@ def test_a_contradiction_is_named_with_both_variables(environ: dict[str, str], f
         {"OTEL_SERVICE_NAME": "servio", "DD_TRACE_SERVICE_NAME": "servio", "SERVICE_NAME": "mine"},
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.10", "TRACE_SAMPLE_RATE": "0.1"},
         {"OTEL_TRACES_EXPORTER": "otlp", "TRACE_BACKEND": "jaeger"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4317", "TRACE_BACKEND": "jaeger"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "TRACE_JAEGER_ENDPOINT": "http://a:4318"},
+        {"OTEL_TRACES_SAMPLER": "parentbased_probability", "OTEL_TRACES_SAMPLER_ARG": "0.1", "TRACE_SAMPLE_RATE": ".1"},
         {"DD_TRACE_ANALYTICS_ENABLED": "false", "DD_LOGS_INJECTION": "0"},
     ],
 )
