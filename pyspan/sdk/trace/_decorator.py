@@ -18,18 +18,22 @@ def decorate(span: Span, function: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(function):
         return _decorate_coroutine(span, function)
 
+    again = span._again
+
     @functools.wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
-        with span._again():
+        with again():
             return function(*args, **kwargs)
 
     return traced
 
 
 def _decorate_coroutine(span: Span, function: Callable[..., Any]) -> Callable[..., Any]:
+    again = span._again
+
     @functools.wraps(function)
     async def traced(*args: Any, **kwargs: Any) -> Any:
-        with span._again():
+        with again():
             return await function(*args, **kwargs)
 
     return traced

@@ -118,7 +118,7 @@ pub fn with_span<'py>(
 
 /// So many contexts that held nothing but a span are kept for the next spans: making one costs as much as all the rest
 /// of making a span current.
-const POOL_SIZE: usize = 64;
+const POOL_SIZE: usize = 512;
 
 /// Keeps `context` for another span if nobody else holds it.
 #[inline]

@@ -62,7 +62,7 @@ impl SpanQueue {
         Some(Batch::from(py.detach(|| chunk.frame())))
     }
 
-    fn push(&self, span: &Bound<'_, Span>) -> bool {
+    fn push(&self, span: &Bound<'_, Span>) -> PyResult<bool> {
         recorder::push(span, self)
     }
 
@@ -103,43 +103,45 @@ impl SpanQueue {
     /// Puts a span in by the queue's policy: `push` tries once; true when it is in. No cell may be borrowed: the lock of
     /// the interpreter is released while waiting, and the worker's start is Python.
     #[inline]
-    pub fn put(&self, py: Python<'_>, push: impl Fn() -> Pushed) -> bool {
-        match push() {
+    pub fn put(&self, py: Python<'_>, push: impl Fn() -> Pushed) -> PyResult<bool> {
+        Ok(match push() {
             Pushed::Queued => true,
             Pushed::First => self.start_worker(py),
             Pushed::Closed | Pushed::TooLarge => false,
-            Pushed::Full(len) => self.put_when_there_is_room(py, len, &push),
-        }
+            Pushed::Full(len) => return self.put_when_there_is_room(py, len, &push),
+        })
     }
 
     #[cold]
-    fn put_when_there_is_room(&self, py: Python<'_>, len: usize, push: &dyn Fn() -> Pushed) -> bool {
-        let deadline = self.block_timeout.map(|timeout| Instant::now() + timeout);
-        while let Some(deadline) = deadline {
-            if !self.wait_for_room(py, len, deadline) {
-                break;
+    fn put_when_there_is_room(&self, py: Python<'_>, len: usize, push: &dyn Fn() -> Pushed) -> PyResult<bool> {
+        let since = Instant::now();
+        let waited = loop {
+            match self.wait_for_room(py, len, since) {
+                Ok(true) => {}
+                waited => break waited,
             }
             match push() {
                 Pushed::Full(_) => {}
-                pushed => return matches!(pushed, Pushed::Queued | Pushed::First),
+                pushed => return Ok(matches!(pushed, Pushed::Queued | Pushed::First)),
             }
-        }
+        };
         self.inner.borrow_mut(py).count_full();
-        false
+        waited
     }
 
-    /// Waits until there is room or `deadline` has passed; false when it has. It looks now and then: a lock to wait on
-    /// would be one more to hold across forks.
-    fn wait_for_room(&self, py: Python<'_>, len: usize, deadline: Instant) -> bool {
+    /// Waits until there is room or the time for it, counted from `since`, is over; false when it is. It looks now and
+    /// then, also for signals: a lock to wait on would be one more to hold across forks.
+    fn wait_for_room(&self, py: Python<'_>, len: usize, since: Instant) -> PyResult<bool> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = self.block_timeout.unwrap_or_default().saturating_sub(since.elapsed());
             if left.is_zero() {
-                return false;
+                return Ok(false);
             }
             if self.inner.borrow_mut(py).make_room(len) {
-                return true;
+                return Ok(true);
             }
             py.detach(|| std::thread::sleep(left.min(LOOK_FOR_ROOM)));
+            py.check_signals()?;
         }
     }
 

@@ -201,9 +201,10 @@ impl Recorder {
         kept.map(|kept| kept.getattr(py, name)).transpose()
     }
 
-    /// Hands an ended span to the queues and the Python processors.
+    /// Hands an ended span to the queues and the Python processors. An error is what a signal's handler has raised while
+    /// the span waited for room.
     #[inline]
-    pub fn finish(&self, span: &Bound<'_, Span>) {
+    pub fn finish(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
         let processor = {
             let mut state = self.state.borrow_mut(py);
@@ -217,14 +218,12 @@ impl Recorder {
             self.notify(py, processor, "on_end", span);
         }
         // Last, since processors may redact what is to leave the process.
-        if span.get().is_sampled(py) {
-            self.push_to_queues(span);
-        }
+        if span.get().is_sampled(py) { self.push_to_queues(span) } else { Ok(()) }
     }
 
     /// One queue is the rule; more are looped over by index, because a push may run Python, which may add some.
     #[inline]
-    fn push_to_queues(&self, span: &Bound<'_, Span>) {
+    fn push_to_queues(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
         let mut position = 0;
         loop {
@@ -232,11 +231,11 @@ impl Recorder {
                 let queues = &self.state.borrow(py).queues;
                 (queues.get(position).map(|queue| queue.bind(py).clone()), queues.len())
             };
-            let Some(queue) = queue else { return };
-            push(span, queue.get());
+            let Some(queue) = queue else { return Ok(()) };
+            push(span, queue.get())?;
             position += 1;
             if position >= count {
-                return;
+                return Ok(());
             }
         }
     }
@@ -279,9 +278,9 @@ impl Recorder {
     }
 }
 
-/// Frames an ended span into `queue`; true when it is in.
+/// Frames an ended span into `queue`; true when it is in. An error is as in [`Recorder::finish`].
 #[inline]
-pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> bool {
+pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> PyResult<bool> {
     let py = span.py();
     let span = span.get();
     queue.put(py, || {

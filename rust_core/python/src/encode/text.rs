@@ -23,18 +23,7 @@ impl Text<'_> {
 /// Returns the text of `string`.
 #[inline]
 pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
-    // SAFETY: the object is a live string; compact ASCII keeps its bytes, which are UTF-8, right behind its header.
-    unsafe {
-        let object = string.as_ptr();
-        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
-            let bytes = std::slice::from_raw_parts(
-                ffi::PyUnicode_1BYTE_DATA(object).cast_const(),
-                ffi::PyUnicode_GET_LENGTH(object).cast_unsigned(),
-            );
-            return Text::Borrowed(std::str::from_utf8_unchecked(bytes));
-        }
-    }
-    string.to_str().map_or_else(|_| Text::Replaced(replaced(string)), Text::Borrowed)
+    plain_str(string).map_or_else(|| Text::Replaced(replaced(string)), Text::Borrowed)
 }
 
 /// Replaces each lone surrogate by one replacement character.
@@ -52,11 +41,41 @@ pub fn plain_text<'a>(string: &'a Bound<'_, PyString>) -> &'a str {
     plain_str(string).unwrap_or_default()
 }
 
-/// Text that UTF-8 can hold.
+/// Text that UTF-8 can hold. Runs no Python code and makes no object, not even for an error.
 #[inline]
 pub fn plain_str<'a>(string: &'a Bound<'_, PyString>) -> Option<&'a str> {
-    match text_of(string) {
-        Text::Borrowed(text) => Some(text),
-        Text::Replaced(_) => None,
+    // SAFETY: the object is a live string; compact ASCII keeps its bytes, which are UTF-8, right behind its header.
+    unsafe {
+        let object = string.as_ptr();
+        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
+            let bytes = std::slice::from_raw_parts(
+                ffi::PyUnicode_1BYTE_DATA(object).cast_const(),
+                ffi::PyUnicode_GET_LENGTH(object).cast_unsigned(),
+            );
+            return Some(std::str::from_utf8_unchecked(bytes));
+        }
     }
+    wide_str(string)
+}
+
+/// The text of a string that is not ASCII. One with a surrogate is left alone: the interpreter would make an exception,
+/// and to make an object may collect garbage, which runs Python code.
+#[inline(never)]
+fn wide_str<'a>(string: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    // SAFETY: a live string, whose kind says how wide its characters are; kind 0 has no characters to look at yet.
+    let clean = unsafe {
+        let object = string.as_ptr();
+        let length = ffi::PyUnicode_GET_LENGTH(object).cast_unsigned();
+        match ffi::PyUnicode_KIND(object) {
+            ffi::PyUnicode_1BYTE_KIND => true,
+            ffi::PyUnicode_2BYTE_KIND => !std::slice::from_raw_parts(ffi::PyUnicode_2BYTE_DATA(object), length)
+                .iter()
+                .any(|unit| (0xD800..=0xDFFF).contains(unit)),
+            ffi::PyUnicode_4BYTE_KIND => !std::slice::from_raw_parts(ffi::PyUnicode_4BYTE_DATA(object), length)
+                .iter()
+                .any(|unit| (0xD800..=0xDFFF).contains(unit)),
+            _ => false,
+        }
+    };
+    if clean { string.to_str().ok() } else { None }
 }

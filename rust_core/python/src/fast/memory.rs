@@ -7,7 +7,7 @@ use pyo3::{PyTypeInfo, ffi};
 use std::ffi::c_void;
 
 /// So many dead objects are kept; what a burst needs beyond that comes from the allocator.
-const KEPT: usize = 128;
+const KEPT: usize = 512;
 
 /// Dead objects of one class, untracked.
 pub struct Pool(GilCell<Vec<Dead>>);
@@ -30,7 +30,9 @@ impl Pool {
     /// All objects of this pool are of `class`, which the collector knows and whose objects all have one size.
     #[inline]
     pub unsafe fn take(&self, py: Python<'_>, class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
-        match self.0.borrow_mut(py).pop() {
+        // In a statement of its own: up to Python 3.11 an allocation may collect garbage, which comes back to `give`.
+        let dead = self.0.borrow_mut(py).pop();
+        match dead {
             // SAFETY: memory of that size, that nobody else knows.
             Some(Dead(object)) => unsafe { ffi::PyObject_Init(object, class) },
             // SAFETY: as the caller promises.

@@ -145,11 +145,13 @@ impl Span {
         match state.phase {
             Phase::Live => {
                 state.phase = Phase::Ended;
-                state.end_ns = end_ns.unwrap_or_else(now_ns);
+                if state.recording {
+                    state.end_ns = end_ns.unwrap_or_else(now_ns);
+                }
                 let (recording, of_parent) = (state.recording, state.is_of_parent());
                 drop(state);
                 match (recording, of_parent) {
-                    (true, false) => this.tracer(py).recorder.get().finish(slf),
+                    (true, false) => return this.tracer(py).recorder.get().finish(slf),
                     (true, true) => this.tracer(py).recorder.get().count_lost(py, true),
                     (false, _) => {}
                 }
@@ -186,17 +188,8 @@ impl Span {
         slf.py().import("pyspan.sdk.trace._decorator")?.call_method1("decorate", (slf, function))
     }
 
-    /// A fresh span like this one, for each call of a decorated function.
     fn _again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        let (py, this) = (slf.py(), slf.get());
-        let (name, request) = {
-            let state = this.state.borrow(py);
-            (state.name.clone_ref(py), state.pending.request(py))
-        };
-        let kind = this.api(py).kinds[usize::from(this.kind - 1)].bind(py);
-        let again = Self::create(this.tracer.bind(py), name.into_bound(py).into_any(), Some(kind), this.options)?;
-        again.get().keep_for_later(py, request);
-        Ok(again)
+        Self::again(slf)
     }
 
     fn get_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -256,7 +249,7 @@ impl Span {
     #[getter]
     fn end_time(&self, py: Python<'_>) -> Option<u64> {
         let state = self.state.borrow(py);
-        (state.phase == Phase::Ended).then_some(state.end_ns)
+        (state.phase == Phase::Ended && state.recording).then_some(state.end_ns)
     }
 
     #[getter]
@@ -422,6 +415,20 @@ impl Span {
         let kind = tracer.get().recorder.get().api.kind_number(kind);
         let state = GilCell::new(State::new(name.unbind()));
         Bound::new(tracer.py(), Self { tracer: tracer.clone().unbind(), options, kind, state })
+    }
+
+    /// A fresh span like this one, for each call of a decorated function.
+    #[inline]
+    pub fn again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let (py, this) = (slf.py(), slf.get());
+        let fresh = {
+            let state = this.state.borrow(py);
+            let mut fresh = State::new(state.name.bind(py).clone().unbind());
+            fresh.pending = Pending::keep(state.pending.request(py));
+            fresh
+        };
+        let (tracer, state) = (this.tracer.bind(py).clone().unbind(), GilCell::new(fresh));
+        Bound::new(py, Self { tracer, options: this.options, kind: this.kind, state })
     }
 
     pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {

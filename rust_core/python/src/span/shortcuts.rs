@@ -1,6 +1,6 @@
 //! Shortcuts of a span's methods: a recording span, given what is commonly given.
 
-use super::{Span, parts};
+use super::{Span, State, parts};
 use crate::encode::{self, Any};
 use crate::fast::shortcut::{Call, Shortcut, install};
 use pyo3::prelude::*;
@@ -12,7 +12,14 @@ use pyspan_core::clock::now_ns;
 pub fn install_all(py: Python<'_>) -> PyResult<()> {
     install::<SetAttribute>(py)?;
     install::<AddEvent>(py)?;
-    install::<SetStatus>(py)
+    install::<SetStatus>(py)?;
+    install::<Again>(py)
+}
+
+/// The answer of a span that does not record: none is owed unless it did once, which the plain method warns about.
+#[inline]
+fn nothing_to_do<'py>(py: Python<'py>, state: &State) -> Option<Bound<'py, PyAny>> {
+    (!state.recording).then(|| py.None().into_bound(py))
 }
 
 struct SetAttribute;
@@ -28,7 +35,7 @@ impl Shortcut for SetAttribute {
         let limits = span.limits(py);
         let mut state = span.state.borrow_mut(py);
         if !state.is_recording() {
-            return None;
+            return nothing_to_do(py, &state);
         }
         let mut sink = Any { attributes: &mut state.body().attributes, limit: limits.attributes };
         let set = encode::put_plain_item(key, value, limits.span_attribute_length, &mut sink);
@@ -51,10 +58,12 @@ impl Shortcut for AddEvent {
     fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
         let [name, attributes] = call.by_position()?;
         let (py, span) = (call.receiver.py(), call.receiver.get());
+        if !span.state.borrow(py).is_recording() {
+            return nothing_to_do(py, &span.state.borrow(py));
+        }
         let name = encode::plain_str(name.cast_exact::<PyString>().ok()?)?;
         let attributes = attributes.cast_exact::<PyDict>().ok()?;
-        let added =
-            span.state.borrow(py).is_recording() && parts::add_plain_event(py, span, name, now_ns(), attributes);
+        let added = parts::add_plain_event(py, span, name, now_ns(), attributes);
         added.then(|| py.None().into_bound(py))
     }
 
@@ -74,12 +83,30 @@ impl Shortcut for SetStatus {
     fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
         let [status] = call.by_position()?;
         let (py, span) = (call.receiver.py(), call.receiver.get());
-        let code = span.api(py).status_code(status)?;
         if !span.state.borrow(py).is_recording() {
-            return None;
+            return nothing_to_do(py, &span.state.borrow(py));
         }
+        let code = span.api(py).status_code(status)?;
         span.take_status(py, code, None);
         Some(py.None().into_bound(py))
+    }
+
+    fn plain() -> &'static PyOnceLock<Py<PyAny>> {
+        static PLAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        &PLAIN
+    }
+}
+
+struct Again;
+
+impl Shortcut for Again {
+    type Class = Span;
+    const NAME: &'static str = "_again";
+
+    #[inline]
+    fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
+        let [] = call.by_position()?;
+        Some(Span::again(call.receiver).ok()?.into_any())
     }
 
     fn plain() -> &'static PyOnceLock<Py<PyAny>> {

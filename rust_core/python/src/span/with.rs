@@ -2,10 +2,10 @@
 
 use super::state::Phase;
 use super::{Span, read, shortcuts};
-use crate::fast::bound::{bind_from_pool, receiver};
+use crate::fast::bound::{ask_plain, bind_from_pool, receiver};
 use crate::fast::{Pool, Pooled, keep_memory};
 use crate::{api, current};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ptr::null_mut;
@@ -34,13 +34,26 @@ pub fn enter(span: &Bound<'_, Span>) -> PyResult<()> {
     if !this.options.current {
         return Ok(());
     }
-    if this.state.borrow(py).phase == Phase::Unstarted {
-        start_pending(span);
+    let phase = this.state.borrow(py).phase;
+    match phase {
+        Phase::Unstarted => start_pending(span),
+        // A second token would take the place of the first, and the span would stay current for good.
+        Phase::Live if this.state.borrow(py).attached.is_some() => return Err(entered_twice()),
+        Phase::Live => {}
+        Phase::Ended => return Err(entered_twice()),
     }
     let attached = current::attach(py, this.api(py), span.as_any())?;
     let replaced = this.state.borrow_mut(py).attached.replace(attached);
     drop(replaced);
     Ok(())
+}
+
+#[cold]
+fn entered_twice() -> PyErr {
+    PyRuntimeError::new_err(
+        "a span of start_as_current_span is entered once; call start_as_current_span again for another, \
+         or trace.use_span for a span that goes on",
+    )
 }
 
 #[inline]
@@ -85,19 +98,18 @@ fn note_exception(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyRes
 
 unsafe extern "C" fn call_enter(
     callable: *mut ffi::PyObject,
-    _args: *const *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
     count: usize,
-    _names: *mut ffi::PyObject,
+    names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter, and only as a method bound to a span.
     unsafe {
         let py = Python::assume_attached();
+        if ffi::PyVectorcall_NARGS(count) != 0 || !names.is_null() {
+            return ask_plain(callable, args, count, names);
+        }
         let span = Bound::from_borrowed_ptr(py, receiver(callable)).cast_into_unchecked();
-        let entered = match ffi::PyVectorcall_NARGS(count) {
-            0 => enter(&span),
-            given => Err(PyTypeError::new_err(format!("__enter__() takes no arguments ({given} given)"))),
-        };
-        answer(py, entered.map(|()| span.into_ptr()))
+        answer(py, enter(&span).map(|()| span.into_ptr()))
     }
 }
 
@@ -105,16 +117,16 @@ unsafe extern "C" fn call_exit(
     callable: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
     count: usize,
-    _names: *mut ffi::PyObject,
+    names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter, and only as a method bound to a span, with so many arguments.
     unsafe {
         let py = Python::assume_attached();
+        if ffi::PyVectorcall_NARGS(count) != 3 || !names.is_null() {
+            return ask_plain(callable, args, count, names);
+        }
         let span = Bound::from_borrowed_ptr(py, receiver(callable)).cast_into_unchecked();
-        let exited = match ffi::PyVectorcall_NARGS(count) {
-            3 => exit(&span, &Bound::from_borrowed_ptr(py, *args.add(1))),
-            given => Err(PyTypeError::new_err(format!("__exit__() takes 3 arguments ({given} given)"))),
-        };
+        let exited = exit(&span, &Bound::from_borrowed_ptr(py, *args.add(1)));
         answer(py, exited.map(|()| ffi::Py_NewRef(ffi::Py_None())))
     }
 }

@@ -8,8 +8,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry import trace
 
 from pyspan.sdk.trace import Span, TracerProvider
+from pyspan.sdk.trace.sampling import ALWAYS_OFF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +30,13 @@ def span() -> Any:
         (lambda span: span.set_attribute("key", valeu=1), "unexpected keyword argument 'valeu'"),
         (lambda span: span.add_event(), "missing 1 required positional argument: 'name'"),
         (lambda span: span.__enter__(1), "takes no arguments"),
-        (lambda span: span.__exit__(None), "takes 3 arguments"),
+        (lambda span: span.__enter__(wrong=1), "takes no keyword arguments"),
+        (lambda span: span.__exit__(None), "missing 2 required positional arguments"),
+        (lambda span: span.__exit__(None, None, None, wrong=1), "unexpected keyword argument 'wrong'"),
+        (lambda span: type(span).__enter__.__get__([1], list)(), "doesn't apply to a 'list' object"),
+        (lambda span: vars(type(span))["__enter__"].__get__([1], list)(), "doesn't apply to a 'list' object"),
+        (lambda span: type(span.__enter__)(), "cannot create"),
+        (lambda span: type(vars(type(span))["__enter__"])(), "cannot create"),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(span: Any, call: Callable[[Any], object], message: str) -> None:
@@ -61,6 +69,37 @@ def test_the_signatures_are_those_of_the_api() -> None:
 def test_a_bound_enter_knows_its_span(span: Any) -> None:
     assert span.__enter__.__self__ is span
     assert span.__enter__() is span
+
+
+def test_a_bound_exit_is_as_any_bound_method(span: Any) -> None:
+    assert (span.__exit__.__name__, span.__exit__.__qualname__) == ("__exit__", "Span.__exit__")
+    assert span.__exit__(exc_type=None, exc_value=None, traceback=None) is None
+    assert span.end_time is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        span.__exit__.nothing
+
+
+def test_a_current_span_is_entered_once() -> None:
+    tracer: Any = TracerProvider().get_tracer("calls")
+    before = trace.get_current_span()
+    manager = tracer.start_as_current_span("op")
+    with manager as span:
+        with pytest.raises(RuntimeError, match="is entered once"), manager:
+            pytest.fail("entered twice")
+        assert trace.get_current_span() is span
+    with pytest.raises(RuntimeError, match="is entered once"), manager:
+        pytest.fail("entered again")
+    assert trace.get_current_span() is before
+
+
+def test_a_span_that_does_not_record_takes_everything_and_keeps_nothing() -> None:
+    tracer: Any = TracerProvider(sampler=ALWAYS_OFF).get_tracer("calls")
+    with tracer.start_as_current_span("op", attributes={"key": 1}) as span:
+        span.set_attribute("key", object())
+        span.add_event(5, "no mapping")
+        span.set_status("no status")
+    span.set_attribute("late", 1)
+    assert (span.is_recording(), dict(span.attributes), span.events, span.end_time) == (False, {}, (), None)
 
 
 def test_a_span_in_a_cycle_with_a_suspended_generator_is_collected() -> None:
