@@ -330,7 +330,7 @@ class OwnProvider(TracerProvider):
 
 @pytest.mark.parametrize("kind", [TracerProvider, OwnProvider])
 def test_a_provider_counts_as_the_sdk_s_where_that_is_imported(kind: type[TracerProvider]) -> None:
-    provider = kind(shutdown_on_exit=False)
+    provider: Any = kind(shutdown_on_exit=False)
     kinds = (trace.TracerProvider, TracerProvider, kind, their_trace.TracerProvider)
     assert [known for known in kinds if not isinstance(provider, known)] == []
     assert provider.__class__ is kind
