@@ -24,6 +24,7 @@ from pyspan.sdk.trace.export import (
     SimpleSpanProcessor,
 )
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.support.otlp_sink import OtlpSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +144,33 @@ def test_spans_go_where_the_file_says(configure: Callable[..., TracerProvider], 
         (line,) = (tmp_path / name).read_text(encoding="utf-8").splitlines()
         (scope,) = json.loads(line)["resourceSpans"][0]["scopeSpans"]
         assert scope["spans"][0]["name"] == "checkout"
+
+
+def test_a_receiver_gets_spans_with_the_headers_of_the_file(
+    configure: Callable[..., TracerProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", "hunter2")
+    with OtlpSink() as sink:
+        monkeypatch.setenv("RECEIVER", sink.endpoint)
+        text = """
+tracer_provider:
+  sampler: {composite/development: {parent_threshold: {root: {always_on: }}}}
+  processors:
+    - batch:
+        schedule_delay: 0
+        exporter:
+          otlp_http:
+            endpoint: ${RECEIVER}/v1/traces
+            compression: none
+            headers: [{name: api-key, value: "${API_KEY}"}]
+"""
+        provider = configure(HEAD + text)
+        provider.get_tracer("x").start_span("checkout").end()
+        assert provider.force_flush()
+        sink.wait_for_spans(1)
+    (request,) = sink.requests
+    assert (request.headers["api-key"], request.encoding) == ("hunter2", "identity")
+    assert sink.violations == []
 
 
 def test_all_other_variables_are_ignored(
