@@ -5,6 +5,7 @@ The newest is the one that requirements-dev.txt pins, with which all tests run.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -26,14 +27,14 @@ LACKED = re.compile(r"^(?:from|import) opentelemetry\.(?:sdk|exporter|instrument
 
 
 def get() -> Path:
-    """Make the environment unless it is there as the pins want it, and return its Python."""
-    home = cache() / f"oldest-api-{sys.implementation.cache_tag}"
-    wanted = home / "requirements.txt"
+    """Make the environment unless it is there, and return its Python. One for each list: checkouts may differ."""
     text = "\n".join([*requirements(), ""])
+    home = cache() / f"oldest-api-{sys.implementation.cache_tag}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    whole = home / "whole"
     with locked(home.name):
-        if not wanted.exists() or wanted.read_text() != text:
+        if not whole.exists():
             _make(home, text)
-            wanted.write_text(text)
+            whole.touch()
     return home / "bin" / "python"
 
 
