@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from pyspan.instrument import asgi, wsgi
-from tests.instrument.traced import Traced, get
+from tests.instrument.traced import Traced, get, http_scope, serve
 from tests.support.ports import free_port
 
 
@@ -104,6 +104,16 @@ def test_starlettes_routes_name_the_spans(path: str, name: str) -> None:
     assert traced.only.name == name
     assert traced.attributes()["http.response.status_code"] == answer.status_code
     assert traced.attributes()["http.response.body.size"] == len(answer.content)
+
+
+def test_a_websocket_of_starlette_is_one_span_with_its_route() -> None:
+    traced = Traced()
+    app = asgi.Middleware(starlette_app(), tracer_provider=traced.provider)
+    scope = {**http_scope("/chat/blue"), "type": "websocket", "scheme": "ws"}
+    sent = serve(app, scope, first={"type": "websocket.connect"})
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
+    assert traced.only.name == "GET /chat/{room}"
+    assert traced.attributes()["http.response.status_code"] == 101
 
 
 @pytest.mark.parametrize(

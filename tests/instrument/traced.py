@@ -15,6 +15,7 @@ from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 __all__ = ["PARENT", "PARENT_ID", "TRACE_ID", "Answer", "Traced", "environ", "get", "http_scope", "serve"]
 
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+REQUEST = {"type": "http.request", "body": b"", "more_body": False}
 PARENT = f"00-{TRACE_ID}-{PARENT_ID}-01"
 
 
@@ -82,12 +83,14 @@ def serve(
     app: Callable[..., Awaitable[None]],
     scope: dict[str, Any],
     send: Callable[[Any], Awaitable[None]] | None = None,
+    *,
+    first: dict[str, Any] = REQUEST,
 ) -> list[Any]:
-    """Run an ASGI application once and return what it has sent."""
+    """Run an ASGI application once and return what it has sent; `first` is the message that it receives."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {**first}
 
     async def keep(message: Any) -> None:
         sent.append(message)
