@@ -354,3 +354,20 @@ def test_unsampled_requests_are_served_and_pass_their_context_on() -> None:
     assert not traced.spans
     flags = dict(sent[0]["headers"])[b"traceresponse"].rpartition(b"-")[2]
     assert int(flags, 16) & TraceFlags.SAMPLED == 0
+
+
+def test_headers_of_the_answer_in_lists_are_captured_too() -> None:
+    traced = Traced()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [[b"x-kind", b"a"], [b"X-Kind", b"b"]]})
+        await send({"type": "http.response.body", "body": b""})
+
+    serve(Middleware(app, tracer_provider=traced.provider, capture_response_headers=["x-kind"]), http_scope())
+    assert traced.attributes()["http.response.header.x-kind"] == ("a", "b")
+
+
+def test_a_header_of_the_caller_is_found_in_any_case() -> None:
+    traced = Traced()
+    serve(Middleware(hello, tracer_provider=traced.provider), http_scope(headers=[(b"TraceParent", PARENT.encode())]))
+    assert f"{traced.only.parent.span_id:016x}" == PARENT_ID

@@ -8,12 +8,12 @@ use super::text::{latin1, text};
 use super::{ServerSpans, inbound, rare, spare_the_request};
 use crate::api;
 use crate::encode::{self, Text};
-use crate::propagation::{Reader, header};
+use crate::propagation::{Reader, ScopeHeaders, header};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyspan_core::http::{Incoming, encode_path};
 use std::borrow::Cow;
 
@@ -158,7 +158,7 @@ impl AsgiRequest {
         let Some(headers) = message.get_item("headers")? else { return Ok(()) };
         let mut captured = Captured::new();
         for pair in headers.try_iter()? {
-            if let Some((name, value)) = header(&pair?) {
+            if let Some((name, value)) = header(&tuple_of(pair?)) {
                 wanted.add(py, name.as_bytes(), &latin1(value.as_bytes()), &mut captured)?;
             }
         }
@@ -244,7 +244,7 @@ struct Parts<'py> {
     version: Option<Bound<'py, PyString>>,
     server: Address<'py>,
     client: Address<'py>,
-    headers: Bound<'py, PyList>,
+    headers: ScopeHeaders<'py>,
     named: Named<'py>,
     captured: Captured,
 }
@@ -284,20 +284,18 @@ impl<'py> Parts<'py> {
     #[inline]
     fn read(scope: &Bound<'py, PyDict>, settings: &Settings) -> PyResult<Self> {
         let py = scope.py();
-        let headers = headers_of(scope)?;
         let (mut named, mut captured) = (Named::default(), Captured::new());
-        for pair in headers.iter() {
-            let Some((name, value)) = header(&pair) else { continue };
-            named.look_at(name.as_bytes(), &value);
-            if let Some(wanted) = &settings.request_headers {
-                wanted.add(py, name.as_bytes(), &latin1(value.as_bytes()), &mut captured)?;
-            }
-        }
+        let headers = ScopeHeaders::new(headers_of(scope)?, |name, value| {
+            named.look_at(name, value);
+            let wanted = settings.request_headers.as_ref();
+            wanted.map_or(Ok(()), |wanted| wanted.add(py, name, &latin1(value.as_bytes()), &mut captured))
+        })?;
+        let raw_path = bytes_at(scope, intern!(py, "raw_path"))?.filter(|raw| !raw.as_bytes().is_empty());
         Ok(Self {
             method: text_at(scope, intern!(py, "method"))?,
             scheme: text_at(scope, intern!(py, "scheme"))?,
-            raw_path: bytes_at(scope, intern!(py, "raw_path"))?,
-            path: text_at(scope, intern!(py, "path"))?,
+            path: if raw_path.is_some() { None } else { text_at(scope, intern!(py, "path"))? },
+            raw_path,
             query: bytes_at(scope, intern!(py, "query_string"))?,
             version: text_at(scope, intern!(py, "http_version"))?,
             server: address_at(scope, intern!(py, "server"))?,
@@ -326,7 +324,7 @@ impl<'py> Parts<'py> {
 
     /// The path as it was sent; some servers leave the query at it.
     fn path(&self) -> Cow<'_, str> {
-        if let Some(raw) = self.raw_path.as_ref().filter(|raw| !raw.as_bytes().is_empty()) {
+        if let Some(raw) = &self.raw_path {
             let raw = raw.as_bytes();
             let end = raw.iter().position(|&byte| byte == b'?').unwrap_or(raw.len());
             return latin1(&raw[..end]);
@@ -344,11 +342,25 @@ impl<'py> Parts<'py> {
     }
 }
 
+/// Returns the headers as a list of tuples, as most servers have them.
 fn headers_of<'py>(scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
-    let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? else { return Ok(PyList::empty(scope.py())) };
+    let py = scope.py();
+    let Some(headers) = scope.get_item(intern!(py, "headers"))? else { return Ok(PyList::empty(py)) };
     match headers.cast_into::<PyList>() {
-        Ok(headers) => Ok(headers),
-        Err(other) => PyList::new(scope.py(), other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?),
+        Ok(headers) if headers.iter().all(|pair| pair.is_instance_of::<PyTuple>()) => Ok(headers),
+        Ok(headers) => PyList::new(py, headers.iter().map(tuple_of)),
+        Err(other) => {
+            let pairs = other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, pairs.into_iter().map(tuple_of))
+        }
+    }
+}
+
+/// Returns a list as a tuple, and what is none as it is.
+fn tuple_of(pair: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    match pair.cast::<PyList>() {
+        Ok(list) => list.to_tuple().into_any(),
+        Err(_) => pair,
     }
 }
 

@@ -57,8 +57,8 @@ pub enum Reader<'a, 'py> {
     Getter { carrier: &'a Bound<'py, PyAny>, getter: &'a Bound<'py, PyAny> },
     /// Pairs of name and value, text or bytes in Latin-1, as ASGI and Kafka have them.
     Pairs(Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>),
-    /// The headers of an ASGI scope, pairs of bytes: decoded when they are asked for.
-    Scope(&'a Bound<'py, PyList>),
+    /// The headers of an ASGI scope.
+    Scope(&'a ScopeHeaders<'py>),
     /// A WSGI environment, with headers as `HTTP_TRACEPARENT`.
     Environ(&'a Bound<'py, PyDict>),
 }
@@ -106,12 +106,7 @@ impl<'a, 'py> Reader<'a, 'py> {
                     |known: &Bound<'_, PyString>| encode::text_of(known).as_str().eq_ignore_ascii_case(wanted.as_str());
                 Ok(Lines::of(pairs.iter().filter(|(known, _)| same(known)).map(|(_, value)| value.clone()).collect()))
             }
-            Self::Scope(headers) => {
-                let wanted = encode::text_of(name);
-                let found =
-                    headers.iter().filter(|pair| is_named(pair, wanted.as_str())).filter_map(|pair| header(&pair));
-                Ok(Lines::of(found.map(|(_, value)| latin1(&value)).collect::<PyResult<_>>()?))
-            }
+            Self::Scope(headers) => headers.lines(encode::text_of(name).as_str()),
             Self::Environ(environ) => match environ.get_item(environ_key(name))? {
                 Some(value) => values_of(&value),
                 None => Ok(Lines::None),
@@ -170,31 +165,71 @@ impl<'a, 'py> Reader<'a, 'py> {
                 Ok(names.try_iter()?.collect::<PyResult<Vec<_>>>()?.into_iter().filter_map(text).collect())
             }
             Self::Pairs(pairs) => Ok(pairs.iter().map(|(name, _)| name.clone()).collect()),
-            Self::Scope(headers) => headers.iter().filter_map(|pair| Some(latin1(&header(&pair)?.0))).collect(),
+            Self::Scope(headers) => headers.list.iter().filter_map(|pair| Some(latin1(&header(&pair)?.0))).collect(),
             Self::Environ(environ) => Ok(environ.keys().iter().filter_map(|key| environ_name(&key)).collect()),
         }
     }
 }
 
-/// A header of an ASGI scope; `None` for what is no pair of bytes.
-#[inline]
-pub fn header<'py>(pair: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let (name, value) = match pair.cast::<PyTuple>() {
-        Ok(pair) => (pair.get_item(0).ok()?, pair.get_item(1).ok()?),
-        Err(_) => (pair.get_item(0).ok()?, pair.get_item(1).ok()?),
-    };
-    Some((name.cast_into().ok()?, value.cast_into().ok()?))
+/// The headers of an ASGI scope, pairs of bytes in tuples: decoded when they are asked for.
+pub struct ScopeHeaders<'py> {
+    list: Bound<'py, PyList>,
+    /// A bit for each name that is there, by [`bit`]: most that are asked for are not.
+    names: u64,
 }
 
-/// True for a pair of this name, told without a copy of anything.
+impl<'py> ScopeHeaders<'py> {
+    /// Takes the headers and shows each of them to `look_at`.
+    #[inline]
+    pub fn new(
+        list: Bound<'py, PyList>,
+        mut look_at: impl FnMut(&[u8], &Bound<'py, PyBytes>) -> PyResult<()>,
+    ) -> PyResult<Self> {
+        let mut names = 0;
+        for pair in list.iter() {
+            if let Some((name, value)) = header(&pair) {
+                names |= bit(name.as_bytes());
+                look_at(name.as_bytes(), &value)?;
+            }
+        }
+        Ok(Self { list, names })
+    }
+
+    #[inline]
+    fn lines(&self, name: &str) -> PyResult<Lines<'py>> {
+        if self.names & bit(name.as_bytes()) == 0 {
+            return Ok(Lines::None);
+        }
+        let mut found = Vec::new();
+        for pair in self.list.iter() {
+            if let Some((known, value)) = header(&pair)
+                && known.as_bytes().eq_ignore_ascii_case(name.as_bytes())
+            {
+                found.push(latin1(&value)?);
+            }
+        }
+        Ok(Lines::of(found))
+    }
+}
+
+/// Returns one of 64 bits by length and ends of a name, without case.
 #[inline]
-fn is_named(pair: &Bound<'_, PyAny>, wanted: &str) -> bool {
-    let Ok(tuple) = pair.cast::<PyTuple>() else {
-        return header(pair).is_some_and(|(name, _)| name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()));
-    };
-    let name = tuple.get_borrowed_item(0);
-    let name = name.as_ref().ok().and_then(|name| name.cast::<PyBytes>().ok());
-    name.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
+fn bit(name: &[u8]) -> u64 {
+    match name {
+        [] => 1,
+        [first, .., last] => 1 << ((name.len() ^ ((first | 0x20) as usize) ^ (((last | 0x20) as usize) << 2)) & 63),
+        [only] => 1 << ((only | 0x20) & 63),
+    }
+}
+
+/// A header of an ASGI scope; `None` for what is no pair of bytes.
+#[inline]
+pub fn header<'a, 'py>(
+    pair: &'a Bound<'py, PyAny>,
+) -> Option<(Borrowed<'a, 'py, PyBytes>, Borrowed<'a, 'py, PyBytes>)> {
+    let pair = pair.cast::<PyTuple>().ok()?;
+    let (name, value) = (pair.get_borrowed_item(0).ok()?, pair.get_borrowed_item(1).ok()?);
+    Some((name.cast::<PyBytes>().ok()?, value.cast::<PyBytes>().ok()?))
 }
 
 /// Returns the key of a header; those of the commonest format are made once.

@@ -9,7 +9,7 @@ mod reading;
 mod remote;
 mod writing;
 
-pub use carrier::{Reader, header};
+pub use carrier::{Reader, ScopeHeaders, header};
 pub use remote::RemoteSpan;
 
 use crate::api::{self, Api};
