@@ -67,6 +67,11 @@ def _is_resource(value: object) -> bool:
     return isinstance(getattr(value, "attributes", None), Mapping) and _is_text(getattr(value, "schema_url", None))
 
 
+def _are_limits(value: object) -> bool:
+    """Take the SDK's class of the same name too."""
+    return all(hasattr(value, name) for name in vars(SpanLimits(_environ={})))
+
+
 def _are_processors(value: object) -> bool:
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return False
@@ -79,5 +84,5 @@ RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "sampler": (_is_sampler, "a Sampler, a share of traces from 0 to 1, or a name as for OTEL_TRACES_SAMPLER"),
     "resource": (_is_resource, "a Resource, or a mapping of attributes by name"),
     "id_generator": (_has("generate_span_id", "generate_trace_id"), "an IdGenerator"),
-    "span_limits": (lambda value: isinstance(value, SpanLimits), "a pyspan.sdk.trace.SpanLimits"),
+    "span_limits": (_are_limits, "a pyspan.sdk.trace.SpanLimits"),
 }

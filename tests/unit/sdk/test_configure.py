@@ -135,6 +135,11 @@ def test_a_resource_of_the_sdk_is_taken() -> None:
     assert pyspan.configure(exporter="none", resource=theirs).resource.attributes["team"] == "c"
 
 
+def test_limits_of_the_sdk_are_taken() -> None:
+    theirs = pytest.importorskip("opentelemetry.sdk.trace").SpanLimits(max_events=1)
+    assert pyspan.configure(exporter="none", span_limits=theirs)._span_limits.max_events == 1
+
+
 @pytest.mark.parametrize("timeout", ["x", None, float("inf"), float("nan"), -1, 1e9, True])
 def test_a_flush_says_which_timeouts_it_takes(timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"timeout=.* in pyspan.force_flush\(\) .* seconds from 0 to 86400"):
