@@ -41,9 +41,22 @@ class Batch:
     def split(self) -> tuple[Batch, Batch] | None:
         """Return the two halves by spans; None for a single span."""
     def split_to(self, max_bytes: int, max_spans: int = ...) -> list[Batch]:
-        """Return pieces within the limits, in order; only a single span may be larger than `max_bytes`."""
-    def by_trace(self) -> list[tuple[bytes, bytes]]:
-        """Return (trace id as 32 lower-case hex digits, request of that trace's spans), by first appearance."""
+        """Return pieces within the limits, in order.
+
+        Larger than `max_bytes` may be a single span, and a piece whose spans share more than half of that (resource,
+        scope): beside it there is room for half of `max_bytes`.
+        """
+    def records(
+        self, done: int = 0, limit: int = ..., budget: int = ...
+    ) -> tuple[list[tuple[bytes, bytes]], list[int], int]:
+        """Return (trace id as 32 lower-case hex digits, request of spans of that trace) by first appearance.
+
+        A request takes `limit` bytes at most; a trace above that becomes several. There are no more once they take
+        `budget` bytes together. Then come the places of spans that are above the limit alone, and the `done` to go on
+        with: how many spans were dealt with, all of them at the end.
+        """
+    def pick(self, places: list[int]) -> Batch:
+        """Return the spans at these places, as in `span_ids()`, in the order of this batch."""
     def span_ids(self) -> list[tuple[str, str]]:
         """Return (trace id, span id) of every span, in lower-case hex."""
     def to_json(self) -> bytes:

@@ -94,7 +94,7 @@ class KafkaExporter:
 
     async def _deliver(self, delivery: Delivery) -> None:
         producer = await self._started()
-        while delivery.todo or delivery.sent:
+        while delivery.advance():
             try:
                 await self._send(producer, delivery)
                 await self._wait(delivery)
@@ -109,7 +109,7 @@ class KafkaExporter:
     async def _send(self, producer: AIOKafkaProducer, delivery: Delivery) -> None:
         topic = self._settings.topic
         partitions = sorted(await producer.partitions_for(topic))
-        packed, delivery.todo = pack(producer, delivery.todo, partitions, delivery.limit), []
+        packed = pack(producer, delivery.take(), partitions, delivery.limit)
         try:
             while packed:
                 acknowledged = await producer.send_batch(packed[0].builder, topic, partition=packed[0].partition)
@@ -120,6 +120,8 @@ class KafkaExporter:
 
     async def _wait(self, delivery: Delivery) -> None:
         timeout = self._settings.delivery_timeout
+        if not delivery.sent:
+            return
         _, pending = await asyncio.wait([sent.acknowledged for sent in delivery.sent], timeout=timeout)
         if pending:
             raise RetryableError(f"{self._name()} did not acknowledge within {timeout} s", status="kafka_timeout")

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
     from aiokafka.producer.message_accumulator import BatchBuilder
 
-__all__ = ["Packed", "Record", "halves_of", "pack", "records_of"]
+__all__ = ["RECORD_OVERHEAD", "Packed", "Record", "halves_of", "pack"]
 
-# Key, varints and the header of a record batch, generously.
-RECORD_OVERHEAD = 256
+RECORD_OVERHEAD = 256  # key, varints and the header of a record batch, generously
 
 
 class Record(NamedTuple):
@@ -31,21 +30,6 @@ class Packed(NamedTuple):
     partition: int
     records: list[Record]
     builder: BatchBuilder
-
-
-def records_of(batch: Batch, max_bytes: int) -> tuple[list[Record], list[Batch]]:
-    """Return one record a trace, and the spans that fit no record; a trace above the limit becomes several records."""
-    records: list[Record] = []
-    oversized: list[Batch] = []
-    limit = max_bytes - RECORD_OVERHEAD
-    for key, value in batch.by_trace():
-        if len(value) <= limit:
-            records.append(Record(key, value))
-            continue
-        pieces = Batch.parse(value).split_to(limit)
-        records += [Record(key, piece.data) for piece in pieces if piece.nbytes <= limit]
-        oversized += [piece for piece in pieces if piece.nbytes > limit]
-    return records, oversized
 
 
 def halves_of(record: Record) -> list[Record]:

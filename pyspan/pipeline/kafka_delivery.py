@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from pyspan._core import Batch
-from pyspan.pipeline.kafka_batches import halves_of, records_of
+from pyspan.pipeline.kafka_batches import RECORD_OVERHEAD, Record, halves_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from pyspan.pipeline.kafka_batches import Record
-
 __all__ = ["Delivery", "Sent"]
 
 # No broker is set below this.
 LEAST_LIMIT = 1_024
+# Bytes of records at a time: each holds a copy of its resource, so that all of them may be a thousand times the batch.
+BUDGET = 8 << 20
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
@@ -32,14 +32,38 @@ class Sent(NamedTuple):
 class Delivery:
     """Survives from one attempt to the next, so that a retry waits for what is under way and sends only what failed.
 
-    `limit` bounds one of aiokafka's batches in bytes.
+    Records are built as they are sent, a few megabytes at a time. `limit` bounds one of aiokafka's batches in bytes.
     """
 
     def __init__(self, batch: Batch, limit: int) -> None:
         self.batch = batch
         self.limit = limit
-        self.todo, self.oversized = records_of(batch, limit)
+        self._record_bytes = limit - RECORD_OVERHEAD
+        self.todo: list[Record] = []
         self.sent: list[Sent] = []
+        self._built = 0
+        self._too_large: set[int] = set()
+        self._refused_ids: set[tuple[str, str]] = set()
+
+    def advance(self) -> bool:
+        """Build the next records once none is left; return whether the delivery has not come to its end."""
+        if self.todo or self.sent:
+            return True
+        if self._built == len(self.batch):
+            return False
+        records, too_large, self._built = self.batch.records(self._built, self._record_bytes, BUDGET)
+        self.todo = [Record(key, value) for key, value in records]
+        self._too_large.update(too_large)
+        return True
+
+    def take(self) -> list[Record]:
+        """Take the next records to send, one at least."""
+        size = count = 0
+        while count < len(self.todo) and size < BUDGET:
+            size += len(self.todo[count].value)
+            count += 1
+        taken, self.todo = self.todo[:count], self.todo[count:]
+        return taken
 
     def settle(self) -> KafkaError | None:
         """Sort what has come back; return an error of those that are to be sent again."""
@@ -52,7 +76,10 @@ class Delivery:
 
     def refused(self) -> Batch | None:
         """Return the spans that no record can carry, as one batch."""
-        return Batch.parse(b"".join(span.data for span in self.oversized)) if self.oversized else None
+        places = set(self._too_large)
+        if self._refused_ids:
+            places.update(at for at, ids in enumerate(self.batch.span_ids()) if ids in self._refused_ids)
+        return self.batch.pick(list(places)) if places else None
 
     def _sort(self, sent: Sent) -> KafkaError | None:
         error = sent.acknowledged.exception()
@@ -66,10 +93,7 @@ class Delivery:
 
     def _cut(self, records: Sequence[Record]) -> None:
         """The broker's limit is below ours: pack fewer records together, and halve a record that came alone."""
-        if len(records) > 1:
-            self.todo += records
-            return
-        halves = halves_of(records[0])
-        self.todo += halves
-        if not halves:
-            self.oversized.append(Batch.parse(records[0].value))
+        pieces = list(records) if len(records) > 1 else halves_of(records[0])
+        self.todo = pieces + self.todo  # first of all: halves of halves would pile up
+        if not pieces:
+            self._refused_ids.update(Batch.parse(records[0].value).span_ids())

@@ -186,8 +186,10 @@ proptest! {
         let pieces = slice::pieces(&body, &index, Limits { spans, bytes });
         for piece in &pieces {
             prop_assert!(piece.spans <= spans);
-            prop_assert!(piece.data.len() <= bytes || piece.spans == 1);
-            prop_assert_eq!(walk(&piece.data).unwrap().spans.len(), piece.spans);
+            let own = walk(&piece.data).unwrap().spans;
+            let span_bytes: usize = own.iter().map(|span| span.field.len()).sum();
+            prop_assert!(piece.data.len() <= bytes || piece.spans == 1 || span_bytes <= bytes / 2);
+            prop_assert_eq!(own.len(), piece.spans);
         }
         prop_assert_eq!(pieces.iter().flat_map(|piece| flatten(&piece.data)).collect::<Flat>(), flatten(&body));
     }
@@ -212,4 +214,39 @@ proptest! {
     fn bodies_one_after_the_other_are_one_request(first in any::requests(true), second in any::requests(true)) {
         prop_assert_eq!(flatten(&[first.clone(), second.clone()].concat()), [flatten(&first), flatten(&second)].concat());
     }
+
+    #[test]
+    fn records_hold_every_span_once_within_limit_and_budget(
+        body in any::requests(true), limit in 1..2000_usize, budget in 1..4000_usize,
+    ) {
+        let (index, all) = (walk(&body).unwrap(), flatten(&body));
+        let (mut done, mut found) = (0, Flat::new());
+        while done < all.len() {
+            let some = slice::records(&body, &index, done, limit, budget);
+            prop_assert!(some.done > done);
+            let bytes: Vec<usize> = some.requests.iter().map(|(_, request)| request.data.len()).collect();
+            prop_assert!(bytes.iter().all(|bytes| *bytes <= limit));
+            prop_assert!(bytes.iter().rev().skip(1).sum::<usize>() < budget);
+            for (id, request) in &some.requests {
+                prop_assert!(walk(&request.data).unwrap().spans.iter().all(|span| span.trace_id == *id));
+                found.extend(flatten(&request.data));
+            }
+            found.extend(flatten(&slice::pick(&body, &index, &some.too_large).data));
+            done = some.done;
+        }
+        let sorted = |mut flat: Flat| { flat.sort(); flat };
+        prop_assert_eq!(sorted(found), sorted(all));
+    }
+}
+
+#[test]
+fn a_resource_above_the_limit_is_not_copied_for_each_span() {
+    let spans: Vec<u8> = (1..=1000).flat_map(|id| field(2, &samples::span(1, id))).collect();
+    let resource = field(1, &samples::resource(&"x".repeat(100_000)));
+    let body = field(1, &[resource, field(2, &spans)].concat());
+    let index = walk(&body).unwrap();
+    let pieces = slice::pieces(&body, &index, Limits { spans: usize::MAX, bytes: 80_000 });
+    let total: usize = pieces.iter().map(|piece| piece.data.len()).sum();
+    assert_eq!(pieces.iter().map(|piece| piece.spans).sum::<usize>(), 1000);
+    assert!(total < 4 * body.len(), "{total} bytes of {} in {} pieces", body.len(), pieces.len());
 }

@@ -15,6 +15,9 @@ use pyspan_core::otlp::{batch, buffers};
 
 use crate::errors::{self, malformed};
 
+/// Requests by trace id, the places of spans that are too large, and how many spans these are with those before.
+type Records<'py> = (Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>, Vec<u32>, usize);
+
 /// An encoded export request and its number of spans; immutable, shared without copies.
 #[pyclass(frozen, module = "pyspan._core")]
 pub struct Batch {
@@ -85,12 +88,17 @@ impl Batch {
         Ok(pieces.into_iter().map(Self::from).collect())
     }
 
-    fn by_trace<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>> {
-        let traces = py.detach(|| self.inner.by_trace()).map_err(malformed)?;
+    #[pyo3(signature = (done = 0, limit = usize::MAX, budget = usize::MAX))]
+    fn records<'py>(&self, py: Python<'py>, done: usize, limit: usize, budget: usize) -> PyResult<Records<'py>> {
+        let found = py.detach(|| self.inner.records(done, limit, budget)).map_err(malformed)?;
         let pair = |(id, batch): ([u8; 16], batch::Batch)| {
             (PyBytes::new(py, hex(&id).as_bytes()), PyBytes::new(py, &batch.data))
         };
-        Ok(traces.into_iter().map(pair).collect())
+        Ok((found.requests.into_iter().map(pair).collect(), found.too_large, found.done))
+    }
+
+    fn pick(&self, py: Python<'_>, places: Vec<u32>) -> PyResult<Self> {
+        py.detach(|| self.inner.pick(places)).map(Self::from).map_err(malformed)
     }
 
     fn span_ids(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {

@@ -1,7 +1,7 @@
 //! A batch: one encoded `ExportTraceServiceRequest` on its way to an exporter.
 
 use super::malformed::Malformed;
-use super::slice::{self, Limits};
+use super::slice::{self, Limits, Records};
 use super::walk::{count, walk};
 
 /// An encoded `ExportTraceServiceRequest` and how many spans it holds.
@@ -31,7 +31,7 @@ impl Batch {
         Ok(slice::halves(&self.data, &walk(&self.data)?))
     }
 
-    /// Returns the spans in pieces that keep to `limits`; a single span may be larger.
+    /// Returns the spans in pieces that keep to `limits`.
     ///
     /// # Errors
     /// As [`Batch::parse`].
@@ -42,12 +42,23 @@ impl Batch {
         Ok(slice::pieces(&self.data, &walk(&self.data)?, limits))
     }
 
-    /// Returns a batch for each trace, in the order in which the traces appear.
+    /// Returns some of the requests by trace, see [`slice::records`].
     ///
     /// # Errors
     /// As [`Batch::parse`].
-    pub fn by_trace(&self) -> Result<Vec<([u8; 16], Self)>, Malformed> {
-        Ok(slice::by_trace(&self.data, &walk(&self.data)?))
+    pub fn records(&self, done: usize, limit: usize, budget: usize) -> Result<Records, Malformed> {
+        Ok(slice::records(&self.data, &walk(&self.data)?, done, limit, budget))
+    }
+
+    /// Returns the spans at `places` as a batch, without those places that there are not.
+    ///
+    /// # Errors
+    /// As [`Batch::parse`].
+    pub fn pick(&self, mut places: Vec<u32>) -> Result<Self, Malformed> {
+        let index = walk(&self.data)?;
+        places.retain(|&at| (at as usize) < index.spans.len());
+        places.sort_unstable();
+        Ok(slice::pick(&self.data, &index, &places))
     }
 
     /// Adds the spans of `other`: concatenated protobuf messages are their merge.

@@ -13,7 +13,8 @@ use super::wire::{LEN, put_varint, tag, varint_len};
 pub struct Limits {
     /// Most spans in a piece.
     pub spans: usize,
-    /// Most bytes in a piece; a single span may be larger.
+    /// Most bytes in a piece; larger may be a single span, and a piece whose spans share more than half of this
+    /// (resource, scope): beside that it holds another half of this, else there would be a copy for each few spans.
     pub bytes: usize,
 }
 
@@ -44,11 +45,13 @@ pub fn pieces(body: &[u8], index: &Index, limits: Limits) -> Vec<Batch> {
 #[must_use]
 pub fn fitting(index: &Index, first: usize, limits: Limits) -> usize {
     let last = index.spans.len().min(first.saturating_add(limits.spans.max(1)));
+    let shared = index.spans.get(first).map_or(0, |span| headers_len(index, None, span));
     let mut bytes = pieces_len(index, &index.unknown);
+    let most = limits.bytes.max((bytes + shared).saturating_add(limits.bytes / 2));
     let mut before: Option<&SpanEntry> = None;
     for (at, span) in index.spans[first..last].iter().enumerate() {
         bytes += span.field.len() + headers_len(index, before, span);
-        if bytes > limits.bytes && at > 0 {
+        if bytes > most && at > 0 {
             return first + at;
         }
         before = Some(span);
@@ -63,15 +66,67 @@ pub fn range(body: &[u8], index: &Index, range: std::ops::Range<usize>) -> Batch
     Batch { spans: spans.len(), data: assemble(body, index, spans) }
 }
 
+/// Returns the request that holds the spans at `places` alone, which keep the order of the body.
+#[must_use]
+pub fn pick(body: &[u8], index: &Index, places: &[u32]) -> Batch {
+    let spans = places.iter().map(|&at| &index.spans[at as usize]);
+    Batch { spans: places.len(), data: assemble(body, index, spans) }
+}
+
 /// Returns a request for each trace, in the order in which the traces appear.
 #[must_use]
 pub fn by_trace(body: &[u8], index: &Index) -> Vec<([u8; 16], Batch)> {
-    let groups = groups(index);
-    let request = |group: Vec<u32>| {
-        let spans = group.iter().map(|&at| &index.spans[at as usize]);
-        (index.spans[group[0] as usize].trace_id, Batch { spans: group.len(), data: assemble(body, index, spans) })
-    };
-    groups.into_iter().map(request).collect()
+    records(body, index, 0, usize::MAX, usize::MAX).requests
+}
+
+/// Some of the requests that a body comes apart into by trace.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The requests, with the trace of each.
+    pub requests: Vec<([u8; 16], Batch)>,
+    /// The places in `Index::spans` of spans that are too large alone, with what they need around them.
+    pub too_large: Vec<u32>,
+    /// How many spans of the body, in the order of their traces, are dealt with.
+    pub done: usize,
+}
+
+/// Returns requests of one trace each, of up to `limit` bytes, behind the first `done` spans in the order of the traces;
+/// no more of them once they take `budget` bytes, since each holds a copy of its resource.
+#[must_use]
+pub fn records(body: &[u8], index: &Index, done: usize, limit: usize, budget: usize) -> Records {
+    let (mut out, mut bytes, mut before) = (Records { done, ..Records::default() }, 0, 0);
+    for group in groups(index) {
+        let mut rest = &group[done.saturating_sub(before).min(group.len())..];
+        before += group.len();
+        while !rest.is_empty() && bytes < budget {
+            let fitting = prefix(index, rest, limit);
+            if fitting == 0 {
+                out.too_large.push(rest[0]);
+            } else {
+                let request = pick(body, index, &rest[..fitting]);
+                bytes += request.data.len();
+                out.requests.push((index.spans[rest[0] as usize].trace_id, request));
+            }
+            out.done += fitting.max(1);
+            rest = &rest[fitting.max(1)..];
+        }
+    }
+    out
+}
+
+/// Returns how many of the spans at `places`, from the first on, a request of `limit` bytes can hold.
+fn prefix(index: &Index, places: &[u32], limit: usize) -> usize {
+    let mut bytes = pieces_len(index, &index.unknown);
+    let mut before: Option<&SpanEntry> = None;
+    for (count, &at) in places.iter().enumerate() {
+        let span = &index.spans[at as usize];
+        bytes += span.field.len() + headers_len(index, before, span);
+        if bytes > limit {
+            return count;
+        }
+        before = Some(span);
+    }
+    places.len()
 }
 
 /// Returns the spans of each trace, as places in `index.spans`, in the order in which the traces appear.

@@ -22,6 +22,7 @@ from pyspan._core import Batch, kafka_partitions
 from pyspan.config import KafkaSecurity, KafkaSettings
 from pyspan.errors import ConfigurationError, PermanentError, RefusedError, RetryableError
 from pyspan.pipeline.kafka import KafkaExporter
+from tests.support.otlp_messages import make_request
 from tests.support.ports import free_port
 from tests.unit.pipeline.tracing import make_queue, make_tracer
 
@@ -285,3 +286,81 @@ def test_without_aiokafka_the_error_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.delitem(sys.modules, "pyspan.pipeline.kafka")
     with pytest.raises(ConfigurationError, match=r"pip install 'pyspan-tracing\[kafka\]'"):
         import_module("pyspan.pipeline.kafka")
+
+
+class Forgetful(FakeProducer):
+    """Acknowledges and keeps only the ids; remembers how many bytes of records were on their way at most."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.ids: list[tuple[str, str]] = []
+        self.most = self._bytes = 0
+
+    def create_batch(self) -> BatchBuilder:
+        return BuilderOfIds(1 << 30, 0, self.ids)
+
+    async def send_batch(self, builder: BuilderOfIds, topic: str, *, partition: int) -> asyncio.Future[None]:
+        self._bytes += builder.size()
+        self.most = max(self.most, self._bytes)
+        return asyncio.ensure_future(self._deliver_soon(builder.size()))
+
+    async def _deliver_soon(self, size: int) -> None:
+        await asyncio.sleep(0)
+        self._bytes -= size
+        if size > self._max_bytes:
+            raise errors.MessageSizeTooLargeError
+
+
+class BuilderOfIds(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's builder, which also notes the ids of what was put in."""
+
+    def __init__(self, max_bytes: int, compression: int, ids: list[tuple[str, str]]) -> None:
+        super().__init__(max_bytes, compression)
+        self._ids = ids
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes) -> object:
+        self._ids += Batch.parse(value).span_ids()
+        return super().append(timestamp=timestamp, key=key, value=value)
+
+
+async def test_a_large_resource_of_many_traces_takes_the_memory_of_a_few_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pyspan.pipeline.kafka_delivery.BUDGET", 1 << 20)
+    exporter, batch = exporter_over(monkeypatch, producer := Forgetful()), Batch.parse(heavy(8 * 400, 200_000))
+    await exporter.export(batch)
+    assert Counter(producer.ids) == Counter(batch.span_ids())
+    assert producer.most < 2 << 20, "400 traces of 200 kB each are 80 MB"
+
+
+async def test_traces_whose_resource_alone_is_above_the_limit_are_refused_as_one_batch_with_one_resource(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exporter = exporter_over(monkeypatch, producer := FakeProducer(), max_record_bytes=100_000)
+    large, small = heavy(1000, 150_000), traces(3)
+    with pytest.raises(PermanentError, match="1000 spans are each above") as refused:
+        await exporter.export(Batch.parse(large + small.data))
+    assert refused.value.batch is not None
+    assert Counter(refused.value.batch.span_ids()) == Counter(Batch.parse(large).span_ids())
+    assert refused.value.batch.nbytes < 2 * len(large)
+    assert producer.span_ids() == Counter(small.span_ids())
+
+
+async def test_a_resource_above_the_brokers_own_limit_is_found_out_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pyspan.pipeline.kafka_delivery.BUDGET", 1 << 20)
+    exporter, batch = (
+        exporter_over(monkeypatch, producer := Forgetful(max_bytes=100_000)),
+        Batch.parse(heavy(24, 150_000)),
+    )
+    with pytest.raises(PermanentError, match="24 spans") as refused:
+        await exporter.export(batch)
+    assert refused.value.batch is not None
+    assert Counter(refused.value.batch.span_ids()) == Counter(batch.span_ids())
+    assert producer.most < 2 << 20
+
+
+def heavy(spans: int, resource_bytes: int) -> bytes:
+    """Encode a request whose resource is as large as that; eight spans are a trace."""
+    return make_request(spans, service="x" * resource_bytes)[0]
