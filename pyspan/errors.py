@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigurationError",
+    "FaultError",
     "MalformedError",
     "PermanentError",
     "PyspanError",
@@ -57,6 +58,10 @@ class PermanentError(PyspanError):
         super().__init__(message)
         self.status = status
         self.batch = batch
+
+
+class FaultError(PermanentError):
+    """A receiver that failed on the batch instead of judging it (HTTP 500, 408); the same batch may pass later."""
 
 
 class TooLargeError(PermanentError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from pyspan.errors import PermanentError, RefusedError, TooLargeError
+from pyspan.errors import FaultError, PermanentError, RefusedError, RetryableError, TooLargeError
 from pyspan.pipeline.limits import ByteLimit
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ DeadLetter = Callable[["Batch", PermanentError], Awaitable[bool]]
 # One bad span among 4,096 costs 13 refusals. A receiver that has refused far more and taken nothing refuses all: stop
 # asking one by one.
 MOST_REFUSALS = 128
+# So many refusals in a row reach a single span; then the largest piece is next, in case the bad spans lie side by side.
+REFUSALS_IN_A_PLACE = 16
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1  # seconds after a refusal
+# Seconds for which a receiver that fails on a batch, as by HTTP 500, is asked again for all of it.
+PATIENCE = 30.0
+FIRST_FAULT_PAUSE, LONGEST_FAULT_PAUSE = 0.5, 8.0
 
 
 class Bisecting:
@@ -57,28 +63,55 @@ class Bisecting:
             self._stats.drop("gave_up", len(piece), self._stats.last_error or "no reply in time")
 
     async def _export_all(self, pieces: list[Batch]) -> None:
-        refusals, taken = 0, False
-        while pieces:
-            error = await self._try(pieces[-1])
-            if error is None:
-                pieces.pop()
-                taken = True
-            else:
-                refusals += 1
-                await self._refused(pieces, error, may_split=taken or refusals <= MOST_REFUSALS)
-
-    async def _try(self, piece: Batch) -> PermanentError | None:
+        search = _Search(PATIENCE if self._give_up_after is None else min(PATIENCE, self._give_up_after / 3))
         try:
-            await self._exporter.export(piece)
+            while pieces:
+                await self._next(pieces, search)
+        finally:
+            self._stats.stuck -= search.stuck
+
+    async def _next(self, pieces: list[Batch], search: _Search) -> None:
+        try:
+            await self._exporter.export(pieces[-1])
         except PermanentError as error:
-            return error
-        return None
+            await self._failed(pieces, error, search)
+        except RetryableError:
+            await self._postpone(pieces, search)
+        else:
+            pieces.pop()
+            search.succeed()
+
+    async def _failed(self, pieces: list[Batch], error: PermanentError, search: _Search) -> None:
+        if isinstance(error, FaultError) and (pause := search.fault_pause()) is not None:
+            await anyio.sleep(pause)
+            self._stats.retried += len(pieces[-1])
+            return
+        search.refuse()
+        await self._refused(pieces, error, may_split=search.may_split)
+        if search.looks_elsewhere and pieces:
+            pieces.append(pieces.pop(max(range(len(pieces)), key=lambda at: len(pieces[at]))))
+        if pieces and not isinstance(error, RefusedError):
+            await anyio.sleep(search.pause)
+
+    async def _postpone(self, pieces: list[Batch], search: _Search) -> None:
+        """Halve what fails while others pass; a single span waits behind the rest of its batch."""
+        if not search.stuck:
+            search.stuck = True
+            self._stats.stuck += 1
+        piece = pieces.pop()
+        halves = piece.split()
+        if halves is None:
+            pieces.insert(0, piece)
+            await anyio.sleep(LONGEST_FAULT_PAUSE)
+        else:
+            pieces.extend(reversed(halves))
 
     async def _refused(self, pieces: list[Batch], error: PermanentError, *, may_split: bool) -> None:
+        named = error.batch is not None  # just the offenders, so that there is nothing to search for
         refused = error.batch or pieces[-1]
-        if error.batch is not None:
+        if named:
             self._stats.deliver(len(pieces[-1]) - len(refused))
-        halves = None if isinstance(error, RefusedError) or not may_split else refused.split()
+        halves = None if named or isinstance(error, RefusedError) or not may_split else refused.split()
         if isinstance(error, TooLargeError):
             self._limit.learn(refused)
         if halves is None:
@@ -95,3 +128,44 @@ class Bisecting:
             self._stats.dead_letter(len(refused), str(error))
         else:
             self._stats.drop("dead_letters_full", len(refused), str(error))
+
+
+class _Search:
+    """How the search for the offenders of one batch goes."""
+
+    def __init__(self, patience: float) -> None:
+        self.stuck = False
+        self._taken = False
+        self._refusals = self._in_a_row = self._faults = 0
+        self._patience = patience
+        self._first_fault: float | None = None
+
+    def succeed(self) -> None:
+        self._taken = True
+        self._in_a_row = 0
+
+    def refuse(self) -> None:
+        self._refusals += 1
+        self._in_a_row += 1
+
+    @property
+    def may_split(self) -> bool:
+        """Whether it is worth asking for the parts."""
+        return self._taken or self._refusals <= MOST_REFUSALS
+
+    @property
+    def looks_elsewhere(self) -> bool:
+        return not self._taken and self._in_a_row % REFUSALS_IN_A_PLACE == 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds before the next request; they grow while nothing has been taken."""
+        return FIRST_PAUSE if self._taken else min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._in_a_row - 1, 30))
+
+    def fault_pause(self) -> float | None:
+        """Return the seconds before the receiver is asked once more for the same, None once that was done enough."""
+        now = anyio.current_time()
+        self._first_fault = now if self._first_fault is None else self._first_fault
+        pause = min(LONGEST_FAULT_PAUSE, FIRST_FAULT_PAUSE * 2.0 ** min(self._faults, 30))
+        self._faults += 1
+        return pause if now + pause - self._first_fault <= self._patience else None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OtlpExporter"]
 
+NO_OTLP = "the reply is no OTLP response"  # the native client's word for a success that some other server tells
+
 
 class OtlpExporter:
     """Sends batches to one OTLP receiver; compression and I/O run on native threads.
@@ -49,6 +51,7 @@ class OtlpExporter:
         error = error_of(reply, self._endpoint, self._origins)
         if error is not None:
             raise error
+        self._stats.odd = reply.message == NO_OTLP
         if reply.rejected_spans:
             self._stats.reject(min(reply.rejected_spans, len(batch)), reply.message)
         elif reply.message:

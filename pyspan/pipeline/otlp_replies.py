@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pyspan.config import Origins
-from pyspan.errors import PermanentError, PyspanError, RefusedError, RetryableError, TooLargeError
+from pyspan.errors import FaultError, PermanentError, PyspanError, RefusedError, RetryableError, TooLargeError
 
 if TYPE_CHECKING:
     from pyspan._core import OtlpReply
@@ -17,10 +17,14 @@ HTTP_AGAIN = frozenset({429, 502, 503, 504})
 HTTP_TOO_LARGE = 413
 # These speak about the address, the credentials or the protocol, not about the batch.
 HTTP_REFUSING = frozenset({401, 402, 403, 404, 405, 406, 407, 415, 501, 505})
+# OTLP calls these final, as a batch may be their cause; as often a restart or a bug that is soon mended is.
+HTTP_TIMEOUT, HTTP_FAULTS = 408, range(500, 600)
 
 CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 1, 2, 3, 4, 5
 PERMISSION_DENIED, RESOURCE_EXHAUSTED, ABORTED, OUT_OF_RANGE = 7, 8, 10, 11
 UNIMPLEMENTED, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED = 12, 14, 15, 16
+INTERNAL = 13
+GRPC_FAULTS = frozenset({UNKNOWN, INTERNAL})
 GRPC_AGAIN = frozenset({CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS})
 GRPC_REFUSING = frozenset({NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED})
 # No code stands for a message above the limit: grpc-go, grpc-java and C++ say RESOURCE_EXHAUSTED, tonic OUT_OF_RANGE.
@@ -44,25 +48,31 @@ def error_of(reply: OtlpReply, endpoint: str, origins: Origins | None = None) ->
 
 def _http_error(reply: OtlpReply, endpoint: str, origins: Origins) -> PyspanError:
     status = f"http_{reply.code}"
-    refused = f"OTLP endpoint {endpoint} refused the batch: {_text(str(reply.code), reply.message)}"
+    said = _text(str(reply.code), reply.message)
+    refused = f"OTLP endpoint {endpoint} refused the batch: {said}"
     if reply.code in HTTP_AGAIN:
         return RetryableError(_busy(reply, endpoint), reply.retry_after, status=status)
     if reply.code == HTTP_TOO_LARGE:
         return TooLargeError(refused, status=status)
     if reply.code in HTTP_REFUSING or 300 <= reply.code < 400:
         return RefusedError(_advise(refused, _http_check(reply.code, origins)), status=status)
+    if reply.code == HTTP_TIMEOUT or reply.code in HTTP_FAULTS:
+        return FaultError(f"OTLP endpoint {endpoint} failed on the batch: {said}", status=status)
     return PermanentError(refused, status=status)
 
 
 def _grpc_error(reply: OtlpReply, endpoint: str, origins: Origins) -> PyspanError:
     status = f"grpc_{reply.code}"
-    refused = f"OTLP endpoint {endpoint} refused the batch: {_text(f'gRPC status {reply.code}', reply.message)}"
+    said = _text(f"gRPC status {reply.code}", reply.message)
+    refused = f"OTLP endpoint {endpoint} refused the batch: {said}"
     if reply.code in (RESOURCE_EXHAUSTED, OUT_OF_RANGE) and TOO_LARGE_TEXT.search(reply.message):
         return TooLargeError(refused, status=status)
     if reply.code in GRPC_AGAIN or (reply.code == RESOURCE_EXHAUSTED and reply.retry_after is not None):
         return RetryableError(_busy(reply, endpoint), reply.retry_after, status=status)
     if reply.code in GRPC_REFUSING or reply.code == RESOURCE_EXHAUSTED:
         return RefusedError(_advise(refused, _grpc_check(reply.code, origins)), status=status)
+    if reply.code in GRPC_FAULTS:
+        return FaultError(f"OTLP endpoint {endpoint} failed on the batch: {said}", status=status)
     return PermanentError(refused, status=status)
 
 

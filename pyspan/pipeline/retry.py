@@ -20,6 +20,8 @@ __all__ = ["Retrying"]
 
 # A receiver that asks for more is taken to be mistaken: nobody plans to be away for longer and says so.
 LONGEST_RETRY_AFTER = 600.0
+# A batch that fails so often while others pass is at fault itself.
+MOST_TRIES = 5
 
 
 class Retrying:
@@ -46,19 +48,22 @@ class Retrying:
 
         Raises:
             PermanentError: the receiver refused the batch for good.
+            RetryableError: it has failed `MOST_TRIES` times while others passed.
         """
-        attempt = 0
-        while (pause := await self._try(batch, attempt)) is not None:
+        attempt, taken = 0, self._stats.batches
+        while (pause := await self._try(batch, attempt, taken)) is not None:
             await anyio.sleep(pause)
             attempt += 1
             self._stats.retried += len(batch)
 
-    async def _try(self, batch: Batch, attempt: int) -> float | None:
-        """Return the pause before the next attempt, None after a success."""
+    async def _try(self, batch: Batch, attempt: int, taken: int) -> float | None:
+        """Return the pause before the next attempt, None after a success; `taken` requests were taken at the start."""
         try:
             await self._exporter.export(batch)
         except RetryableError as error:
             self._stats.fail(error.status, str(error))
+            if attempt + 1 >= MOST_TRIES and self._stats.batches > taken:
+                raise
             return self._pause(attempt, error.retry_after)
         except PermanentError as error:
             self._stats.fail(error.status, str(error))

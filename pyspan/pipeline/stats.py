@@ -38,6 +38,8 @@ class Stats:
         self.failures: dict[str, int] = {}
         self.last_error: str | None = None
         self.failing = False
+        self.odd = False  # whether what was last taken was answered by what is no OTLP
+        self.stuck = 0  # batches that fail again and again while others pass
         self._log = log or RareLog()
         self._told: dict[str, int] = {}
         self._is_final = False
@@ -70,7 +72,8 @@ class Stats:
     def reject(self, spans: int, message: str) -> None:
         """Count spans of a delivered batch that the receiver says it threw away (OTLP partial success)."""
         self.rejected += spans
-        self._log.warning("reject", f"{self.name}: the receiver rejected {spans} spans of a batch it took: {message}")
+        self.last_error = f"the receiver rejected {spans} spans of a batch it took: {message}"
+        self._log.warning("reject", f"{self.name}: {self.last_error}")
 
     def dead_letter(self, spans: int, message: str) -> None:
         """Count spans that were set aside because the receiver refuses them for good."""

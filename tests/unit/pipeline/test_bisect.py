@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from pyspan.errors import PermanentError, RefusedError, TooLargeError
-from pyspan.pipeline.bisect import MOST_REFUSALS, Bisecting
+from pyspan.errors import FaultError, PermanentError, RefusedError, RetryableError, TooLargeError
+from pyspan.pipeline import bisect
+from pyspan.pipeline.bisect import LONGEST_PAUSE, MOST_REFUSALS, Bisecting
 from pyspan.pipeline.limits import ByteLimit
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.testing import FlakyExporter
@@ -66,6 +67,63 @@ async def test_many_poisoned_spans_among_4096_alone_are_set_aside() -> None:
     assert bench.stats.delivered == 4096 - len(bad)
 
 
+@pytest.mark.parametrize("bad", [range(130), range(1000, 1300), range(3900, 4096)])
+async def test_poisoned_spans_side_by_side_leave_the_good_ones_alone(bad: range) -> None:
+    bench = Bench(poisoned(*map(str, bad)))
+    await bench.export(batch(*map(str, range(4096))))
+    assert sorted(int(name) for sent in names(bench.dead) for name in sent) == list(bad)
+    assert bench.stats.delivered == 4096 - len(bad)
+
+
+async def test_a_receiver_that_refuses_is_asked_again_after_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("pyspan.pipeline.bisect.anyio.sleep", sleep)
+    bench = Bench(lambda _: PermanentError("400"))
+    await bench.export(batch(*map(str, range(4096))))
+    assert slept[:3] == [0.005, 0.01, 0.02]
+    assert slept[10:] == [LONGEST_PAUSE] * len(slept[10:])
+    assert len(slept) >= MOST_REFUSALS
+
+
+async def test_a_receiver_that_fails_for_a_moment_gets_the_whole_batch_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bisect, "FIRST_FAULT_PAUSE", 0.001)
+    faults = iter([FaultError("500")] * 3)
+    bench = Bench(lambda _: next(faults, None))
+    await bench.export(batch("a", "b", "c"))
+    assert names(bench.exporter.batches) == [["a", "b", "c"]]
+    assert (bench.dead, bench.stats.retried) == ([], 9)
+
+
+async def test_a_span_on_which_the_receiver_fails_is_found_once_patience_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bisect, "FIRST_FAULT_PAUSE", 0.001)
+    monkeypatch.setattr(bisect, "PATIENCE", 0.02)
+    bench = Bench(lambda sent: FaultError("500") if "7" in names([sent])[0] else None)
+    await bench.export(batch(*map(str, range(64))))
+    assert (names(bench.dead), bench.stats.delivered) == ([["7"]], 63)
+    assert bench.stats.retried >= 64
+
+
+async def test_a_span_that_fails_for_ever_lets_the_others_of_its_batch_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bisect, "LONGEST_FAULT_PAUSE", 0.001)
+    healed = anyio.Event()
+    bench = Bench(lambda sent: None if healed.is_set() or "7" not in names([sent])[0] else RetryableError("503"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.export, batch(*map(str, range(64))))
+        with anyio.fail_after(10):
+            await bench.exporter.wait_for_spans(63)
+        assert (bench.stats.stuck, bench.dead, bench.stats.dropped) == (1, [], {})
+        healed.set()
+        with anyio.fail_after(10):
+            await bench.exporter.wait_for_spans(64)
+    assert bench.stats.stuck == 0
+
+
 async def test_without_dead_letters_the_offender_is_dropped_and_counted() -> None:
     bench = Bench(poisoned("b"), dead_letters=False)
     await bench.export(batch("a", "b", "c"))
@@ -80,7 +138,8 @@ async def test_where_the_dead_letters_are_full_the_offender_is_dropped_and_count
     assert bench.stats.dropped == {"dead_letters_full": 1}
 
 
-async def test_a_receiver_that_refuses_everything_is_not_asked_span_by_span() -> None:
+async def test_a_receiver_that_refuses_everything_is_not_asked_span_by_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bisect, "LONGEST_PAUSE", 0.001)
     bench = Bench(lambda _: PermanentError("400"))
     await bench.export(batch(*map(str, range(4096))))
     assert bench.stats.dead_lettered == 4096
@@ -116,6 +175,15 @@ async def test_where_an_exporter_names_the_refused_part_the_rest_counts_as_deliv
     await bench.stage.export(batch("a", "b", "c"))
     assert (bench.stats.delivered, bench.stats.dead_lettered, bench.stats.in_flight) == (2, 1, 0)
     assert bench.dead == [offender]
+
+
+async def test_a_refused_part_that_an_exporter_names_is_not_searched_again() -> None:
+    offenders = batch("b", "c")
+    errors = iter([PermanentError("too large", batch=offenders)])
+    bench = Bench(lambda _: next(errors, None))
+    bench.stats.receive(3)
+    await bench.stage.export(batch("a", "b", "c"))
+    assert (bench.exporter.attempts, bench.dead) == (1, [offenders])
 
 
 async def test_what_takes_too_long_is_given_up_and_counted() -> None:

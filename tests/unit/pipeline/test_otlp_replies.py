@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pyspan.errors import PermanentError, RefusedError, RetryableError, TooLargeError
+from pyspan.errors import FaultError, PermanentError, RefusedError, RetryableError, TooLargeError
 from pyspan.pipeline.otlp_replies import error_of
 
 if TYPE_CHECKING:
@@ -40,12 +40,17 @@ def test_http_statuses_that_ask_to_come_again(code: int) -> None:
     assert (error.retry_after, error.status) == (3.0, f"http_{code}")
 
 
-@pytest.mark.parametrize("code", [400, 422, 500, 508, 599])
+@pytest.mark.parametrize("code", [400, 409, 422])
 def test_http_statuses_that_refuse_this_batch(code: int) -> None:
     assert type(Reply("http", code).error()) is PermanentError
 
 
-@pytest.mark.parametrize("code", [301, 307, 401, 403, 404, 405, 415, 501])
+@pytest.mark.parametrize("code", [408, 500, 508, 599])
+def test_http_statuses_of_a_receiver_that_failed_on_this_batch(code: int) -> None:
+    assert type(Reply("http", code).error()) is FaultError
+
+
+@pytest.mark.parametrize("code", [301, 307, 401, 403, 404, 405, 415, 501, 505])
 def test_http_statuses_that_refuse_every_batch(code: int) -> None:
     assert type(Reply("http", code).error()) is RefusedError
 
@@ -59,9 +64,14 @@ def test_grpc_codes_that_ask_to_come_again(code: int) -> None:
     assert type(Reply("grpc", code).error()) is RetryableError
 
 
-@pytest.mark.parametrize("code", [2, 3, 6, 9, 13])
+@pytest.mark.parametrize("code", [3, 6, 9])
 def test_grpc_codes_that_refuse_this_batch(code: int) -> None:
     assert type(Reply("grpc", code).error()) is PermanentError
+
+
+@pytest.mark.parametrize("code", [2, 13])
+def test_grpc_codes_of_a_receiver_that_failed_on_this_batch(code: int) -> None:
+    assert type(Reply("grpc", code).error()) is FaultError
 
 
 @pytest.mark.parametrize("code", [5, 7, 12, 16])

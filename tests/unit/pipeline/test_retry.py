@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pyspan.config import RetrySettings
 from pyspan.errors import PermanentError, RefusedError, RetryableError
-from pyspan.pipeline.retry import Retrying
+from pyspan.pipeline.retry import MOST_TRIES, Retrying
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.testing import FlakyExporter
 from tests.unit.pipeline.fakes import batch
+
+if TYPE_CHECKING:
+    from pyspan._core import Batch
 
 pytestmark = pytest.mark.anyio
 
@@ -88,3 +93,14 @@ async def test_a_success_ends_the_state_of_failure(pauses: list[float]) -> None:
     stage, stats = retrying(FlakyExporter([RetryableError("busy")]))
     await stage.export(batch("a"))
     assert stats.failing is False
+
+
+async def test_what_fails_again_and_again_while_others_pass_is_handed_back(pauses: list[float]) -> None:
+    def refuse(_: Batch) -> Exception:
+        stats.deliver(0)  # another lane's batch
+        return RetryableError("503")
+
+    stage, stats = retrying(exporter := FlakyExporter(refuse=refuse))
+    with pytest.raises(RetryableError, match="503"):
+        await stage.export(batch("a", "b"))
+    assert (exporter.attempts, pauses) == (MOST_TRIES, [1, 2, 4, 8])
