@@ -670,11 +670,13 @@ class Receivers:
         otlp_grpc: str | None,
         socket: str | None,
         max_body_bytes: int,
+        max_connections: int,
         threads: int,
     ) -> Receivers:
         """Take `HOST:PORT` (port 0: any free one) for TCP and a path for the socket; None switches a receiver off.
 
-        `max_body_bytes` bounds a body as sent and decompressed. Binds nothing yet.
+        `max_body_bytes` bounds a body as sent and decompressed, `max_connections` those of each receiver: one more
+        takes the place of the one that is idle for longest, or is refused. Binds nothing yet.
         """
     def start(self) -> dict[str, str]:
         """Bind and serve; return the bound address of each receiver by name: otlp_http, otlp_grpc, socket.
@@ -691,5 +693,5 @@ class Receivers:
         """Return `<receiver>.<count>` for each receiver.
 
         requests, accepted_spans, accepted_bytes (as decompressed), refused.<reason>, connections,
-        refused_connections, broken_connections.
+        refused_connections, dismissed_connections (idle ones, for others over the limit), broken_connections.
         """

@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from pyspan.agent.health import not_ready_reasons
 from pyspan.agent.metrics import make_registry
@@ -31,7 +31,7 @@ __all__ = ["AdminServer", "make_app"]
 
 logger = logging.getLogger("pyspan.agent")
 
-MOST_CONNECTIONS = 1_000
+MOST_CONNECTIONS = 256  # one more takes the place of the one that has been idle for longest
 KEEP_ALIVE = 5  # seconds that a connection may be idle after an answer
 LONGEST_CONNECTION = 30.0  # seconds, so that connections which never send a whole request don't pile up
 
@@ -70,7 +70,6 @@ class AdminServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=1,
         )
@@ -93,6 +92,19 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._end = self.loop.call_later(LONGEST_CONNECTION, transport.close)
+        self._opened = self.loop.time()
+        open_ones = [other for other in self.connections if isinstance(other, _Connection) and other.is_open]
+        if len(open_ones) > MOST_CONNECTIONS and (idle := [other for other in open_ones if other.is_idle]):
+            min(idle, key=lambda other: other._opened).transport.close()
+
+    @property
+    def is_open(self) -> bool:
+        return not self.transport.is_closing()
+
+    @property
+    def is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return cycle is None or cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.cancel()

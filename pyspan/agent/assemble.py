@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import stat
 from typing import TYPE_CHECKING
 
 from pyspan._core import Receivers, Spool
 from pyspan.agent.dead_letters import DeadLetters
 from pyspan.agent.ledger import Ledger
 from pyspan.agent.listen import StartError, bind
-from pyspan.agent.pipeline import Pipeline, window
+from pyspan.agent.pipeline import STUCK_FACTOR, Pipeline, window
 from pyspan.agent.state import Agent
 from pyspan.errors import ConfigurationError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["open_agent"]
 
 logger = logging.getLogger("pyspan.agent")
+
+OTHERS_MAY_LOOK = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
 
 
 @contextlib.contextmanager
@@ -60,13 +63,18 @@ def _spool_errors(config: AgentConfig) -> Iterator[None]:
 
 
 def _open_spool(config: AgentConfig) -> Spool:
-    return Spool(
+    spool = Spool(
         config.spool,
         segment_bytes=config.spool_segment_bytes,
         max_bytes=config.spool_max_bytes,
         fsync=config.spool_fsync,
         fsync_interval=config.spool_fsync_interval,
     )
+    if (mode := stat.S_IMODE(config.spool.stat().st_mode)) & OTHERS_MAY_LOOK:
+        logger.warning(
+            "spool = %s: mode %o lets others look into it (chmod 700, unless that is wanted)", config.spool, mode
+        )
+    return spool
 
 
 def _close_spool(spool: Spool) -> None:
@@ -82,7 +90,7 @@ def _open_pipeline(export: Export, spool: Spool, config: AgentConfig) -> Pipelin
     _removed_ledger(config, export.name).unlink(missing_ok=True)
     dead_letters = DeadLetters(config.spool / "dead-letter", export.name, config.dead_letter_max_bytes)
     ledger = Ledger(_ledger_file(config, export.name), reader, lambda: spool.stats()["accepted_spans"])
-    ledger.start(crash_bound=window(config) * config.batch_spans)
+    ledger.start(crash_bound=STUCK_FACTOR * window(config) * config.batch_spans)
     return Pipeline(export, reader, ledger=ledger, dead_letters=dead_letters, config=config)
 
 
@@ -128,6 +136,7 @@ def _receivers(spool: Spool, config: AgentConfig) -> Receivers:
         otlp_grpc=str(config.otlp_grpc) if config.otlp_grpc else None,
         socket=str(config.socket) if config.socket else None,
         max_body_bytes=config.max_body_bytes,
+        max_connections=config.max_connections,
         threads=config.receiver_threads,
     )
 

@@ -13,15 +13,17 @@ from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyspan.agent.config import Loaded
     from pyspan.agent.exports import Export
+    from pyspan.config.address import Address
 
 __all__ = ["check"]
 
 _KAFKA_PACKAGES = ("aiokafka", "cramjam")
 _SYSTEM_FOLDERS = ("/proc", "/sys")  # where root may write by the mode bits, and cannot
+_ALL_ADDRESSES = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared, not bound
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), less its NUL
 
 
@@ -40,17 +42,23 @@ def _receivers(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
     if config.otlp_http is None and config.otlp_grpc is None and config.socket is None:
         yield _problem(loaded, "otlp-http", "off", "every receiver is off (switch one on, or set socket)")
-    taken: dict[object, str] = {}
+    taken: list[tuple[str, Address]] = []
     for key, address in (("otlp-http", config.otlp_http), ("otlp-grpc", config.otlp_grpc), ("admin", config.admin)):
         if address is None or address.port == 0:
             continue
-        if address in taken:
-            yield _problem(loaded, key, address, f"{taken[address]} has this address too (choose another port)")
-        taken[address] = key
+        for other_key, other in taken:
+            if _overlap(address, other):
+                yield _problem(loaded, key, address, f"{other_key} has this address too (choose another port)")
+        taken.append((key, address))
     if config.socket and len(os.fsencode(config.socket)) > _LONGEST_SOCKET_PATH:
         yield _problem(
             loaded, "socket", config.socket, f"longer than {_LONGEST_SOCKET_PATH} bytes (choose a shorter path)"
         )
+
+
+def _overlap(address: Address, other: Address) -> bool:
+    hosts = {"127.0.0.1" if host == "localhost" else host for host in (address.host.lower(), other.host.lower())}
+    return address.port == other.port and (len(hosts) == 1 or not hosts.isdisjoint(_ALL_ADDRESSES))
 
 
 def _sizes(loaded: Loaded) -> Iterator[str]:
@@ -65,32 +73,49 @@ def _sizes(loaded: Loaded) -> Iterator[str]:
 
 def _folders(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
-    places = [("spool", str(config.spool), _why_not_writable(config.spool))]
+    places = [("spool", str(config.spool), _why(_why_not_writable, config.spool))]
     if config.socket:
-        places.append(("socket", str(config.socket), _why_no_socket(config.socket)))
+        places.append(("socket", str(config.socket), _why(_why_no_socket, config.socket, config.spool)))
     # The default file lies in the state folder, which is made at the first start; any other is a slip where it is not.
     may_create = loaded.places["export"].startswith("default ")
     files = [export for export in config.export if export.kind == "file"]
-    places += [("export", str(file), _why_no_file(Path(file.target), may_create=may_create)) for file in files]
+    for file in files:
+        reason = _why(_why_no_file, Path(file.target), config.spool, None if may_create else Path(file.target).parent)
+        places.append(("export", str(file), reason))
     for key, value, reason in places:
         if reason:
             yield _problem(loaded, key, value, reason)
 
 
-def _why_no_socket(path: Path) -> str | None:
+def _why(reason: Callable[..., str | None], *arguments: object) -> str | None:
+    """Return the reason, or what the system says to the mere question, as of a name that is too long."""
+    try:
+        return reason(*arguments)
+    except OSError as error:
+        return f"{(error.strerror or str(error)).lower()} (choose another path)"
+
+
+def _why_no_socket(path: Path, spool: Path) -> str | None:
+    if path.absolute() == spool.absolute():
+        return "is the folder of the spool (choose another path)"
     if path.exists() and not path.is_socket():
         return "is there and no socket (choose another path, or remove it)"
     return _why_not_there(path.parent) or _why_not_writable(path.parent)
 
 
-def _why_no_file(file: Path, *, may_create: bool) -> str | None:
+def _why_no_file(file: Path, spool: Path, needed: Path | None) -> str | None:
     if file.is_dir():
         return "is a folder (name a file in it)"
-    missing = None if may_create else _why_not_there(file.parent)
-    return missing or _why_not_writable(file.parent)
+    if file.exists() and not file.is_file() and file != Path(os.devnull):
+        return "is a device or a pipe, which can't be appended to (name a file)"
+    if file.resolve().is_relative_to(spool.resolve()):
+        return f"lies in the spool {spool}, whose files are the agent's own (choose another folder)"
+    return _why_not_there(needed) or _why_not_writable(file.parent)
 
 
-def _why_not_there(folder: Path) -> str | None:
+def _why_not_there(folder: Path | None) -> str | None:
+    if folder is None:
+        return None
     return None if folder.exists() else f"the folder {folder} is not there (create it)"
 
 

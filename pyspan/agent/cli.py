@@ -39,9 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.check:
         from pyspan.agent.report import configuration_text
 
-        sys.stdout.write(configuration_text(loaded) + "\n")
-        return EXIT_OK
+        return _print(configuration_text(loaded))
     return _run(loaded)
+
+
+def _print(text: str) -> int:
+    try:
+        print(text, flush=True)  # noqa: T201 - unlike a write it also bears that there is no standard output
+    except OSError as error:
+        sys.stdout = None  # else what is left in it is tried again at the exit
+        return fail(PROGRAM, f"standard output can't be written: {error.strerror}", EXIT_FAILED)
+    return EXIT_OK
 
 
 def _run(loaded: Loaded) -> int:

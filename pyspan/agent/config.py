@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from pyspan.agent.exports import Export, parse_exports
-from pyspan.agent.values import between, parse_bytes, parse_choice, parse_count, parse_optional, parse_seconds
+from pyspan.agent.values import (
+    between,
+    parse_bytes,
+    parse_choice,
+    parse_count,
+    parse_optional,
+    parse_seconds,
+    parse_switch,
+)
 from pyspan.config.address import Address, parse_address, parse_path
 from pyspan.config.redaction import redact
 from pyspan.config.suggestion import nearest
@@ -24,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "AgentConfig", "Loaded", "Setting", "load"]
 
 ENVIRONMENT_PREFIX = "PYSPAN_AGENT_"
+# What Kubernetes sets in every container for a service called pyspan-agent or pyspan-agent-anything.
+_SERVICE_LINK = re.compile(
+    r"PYSPAN_AGENT_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.+")
 LONGEST_SHOWN = 300
 
 
@@ -46,8 +60,10 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     batch_wait: float
     in_flight: int
     max_body_bytes: int
+    max_connections: int
     receiver_threads: int
     failing_after: float
+    ready_when_failing: bool
     shutdown_timeout: float
     log_level: str
     log_format: str
@@ -122,8 +138,12 @@ SETTINGS: tuple[Setting, ...] = (
     _time("batch-wait", ("0s", "1h"), "200ms", "how long a batch may wait to fill up"),
     _count("in-flight", ("1", "1024"), "4", "export requests of one exporter at a time"),
     _size("max-body-bytes", ("1KiB", "1GiB"), "16MiB", "largest request body, after decompression"),
+    _count("max-connections", ("1", "1000000"), "1024", "connections of each receiver; idle ones make room for others"),
     _count("receiver-threads", ("1", "256"), "2", "threads of the receivers"),
-    _time("failing-after", ("0s", "24h"), "30s", "/readyz says 503 once an exporter fails this long"),
+    _time("failing-after", ("1s", "24h"), "30s", "/readyz says 503 once an exporter fails this long"),
+    Setting(
+        "ready-when-failing", parse_switch, "false", "BOOL", "/readyz says 200 though exporters fail; true or false"
+    ),
     _time("shutdown-timeout", ("0s", "1h"), "10s", "for the drain on SIGTERM; the spool keeps the rest"),
     Setting("log-level", parse_choice("debug", "info", "warning", "error"), "info", "LEVEL", "debug to error"),
     Setting("log-format", parse_choice("text", "json"), "text", "FORMAT", "text or json"),
@@ -158,7 +178,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | N
             problems.append(f"{places[setting.key]} = {_show(value)}: {error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
-    fields["export"] = tuple(msgspec.structs.replace(export, place=places["export"]) for export in fields["export"])
+    place, fsync = places["export"], fields["spool_fsync"] == "always"
+    fields["export"] = tuple(msgspec.structs.replace(export, place=place, fsync=fsync) for export in fields["export"])
     if places["max-body-bytes"].startswith("default "):  # a small spool refuses large bodies for good, not for now
         fields["max_body_bytes"] = min(fields["max_body_bytes"], fields["spool_max_bytes"])
     return Loaded(AgentConfig(**fields), places)
@@ -208,7 +229,12 @@ def _unknown(key: str, value: object, place: str, known: tuple[str, ...]) -> str
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = tuple(setting.variable for setting in SETTINGS)
     ours = [name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and name != f"{ENVIRONMENT_PREFIX}CONFIG"]
-    return [_unknown_variable(name) for name in ours if name not in known]
+    return [_unknown_variable(name) for name in ours if name not in known and not _is_service_link(name, environ[name])]
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    is_address = name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
+    return is_address or _SERVICE_LINK.fullmatch(name) is not None
 
 
 def _unknown_variable(name: str) -> str:

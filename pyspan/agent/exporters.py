@@ -24,7 +24,7 @@ def make_exporter(export: Export, stats: Stats) -> Exporter:
 def _file(export: Export) -> Exporter:
     from pyspan.pipeline.file import FileExporter
 
-    return FileExporter(export.target)
+    return FileExporter(export.target, fsync=export.fsync)
 
 
 def _kafka(export: Export) -> Exporter:

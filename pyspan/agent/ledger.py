@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
@@ -87,14 +88,15 @@ class ReaderPosition(Protocol):
 
 
 class _Open:
-    """A batch on its way: its size, the position after it, and what has become of its spans so far."""
+    """A batch on its way: when it was read, its size, the position after it, what has become of its spans so far."""
 
-    __slots__ = ("counts", "position", "spans")
+    __slots__ = ("began", "counts", "position", "spans")
 
     def __init__(self, position: int, spans: int) -> None:
         self.position = position
         self.spans = spans
         self.counts = Counts()
+        self.began = time.monotonic()
 
 
 _current: ContextVar[_Open] = ContextVar("pyspan_agent_batch")
@@ -118,6 +120,7 @@ class Ledger:
         self._durable = Durable(offset=reader.acked_offset, counts=Counts())
         self._open: deque[_Open] = deque()
         self._base = 0
+        self._shown = Counts()
         self._may_complain = True
 
     def start(self, *, crash_bound: int) -> None:
@@ -129,7 +132,8 @@ class Ledger:
         if found := self._read():
             self._durable = self._match(found, pending)
             under_way = crash_bound if found[0].under_way is None else found[0].under_way
-            self._durable.possibly_resent += min(pending, under_way)
+            again = pending if self._went_back(found, pending) else under_way
+            self._durable.possibly_resent += min(pending, again)
             self._durable.under_way = None
         self._durable.accepted = self._durable.counts.total + pending
         self._base = self._durable.accepted - self._accepted_spans()
@@ -165,6 +169,7 @@ class Ledger:
 
     def abandon(self) -> None:
         """Forget the batches on their way: they are read again, and what of them was delivered is delivered twice."""
+        self.entry()  # what has been delivered goes on counting
         self._durable.possibly_resent += self.under_way
         self._open.clear()
 
@@ -184,13 +189,17 @@ class Ledger:
         """Spans of the batches that were received and are not acknowledged."""
         return sum(batch.spans for batch in self._open)
 
+    def oldest_age(self, now: float) -> float:
+        """Seconds since the oldest batch was read that is not acknowledged, 0 where there is none."""
+        return now - self._open[0].began if self._open else 0.0
+
     def entry(self) -> Entry:
         """Take the ledger's state; spans that arrive meanwhile make it look again."""
         counts = self._durable.counts.copy()
         for batch in self._open:
             counts.add(batch.counts)
         accepted, unacknowledged = self._consistent()
-        pending = unacknowledged - sum(batch.counts.total for batch in self._open)
+        pending = self._not_below_before(counts, unacknowledged - sum(batch.counts.total for batch in self._open))
         return Entry(
             accepted=accepted,
             exported=counts.exported,
@@ -201,6 +210,22 @@ class Ledger:
             balance=accepted - counts.total - pending,
             possibly_resent=self._durable.possibly_resent,
         )
+
+    def _not_below_before(self, counts: Counts, pending: int) -> int:
+        """Raise counts to what they were before a crash of the exporter: spans that it had delivered are sent again.
+
+        Return how many are pending beside those.
+        """
+        for name in ("exported", "rejected", "dead_lettered"):
+            again = _again(getattr(self._shown, name), getattr(counts, name), pending)
+            setattr(counts, name, getattr(counts, name) + again)
+            pending -= again
+        for reason, shown in self._shown.dropped.items():
+            again = _again(shown, counts.dropped.get(reason, 0), pending)
+            counts.add(Counts(dropped={reason: again} if again else {}))
+            pending -= again
+        self._shown = counts.copy()
+        return pending
 
     def _consistent(self) -> tuple[int, int]:
         """Read what was accepted and what is not acknowledged at one instant, though the receivers never pause."""
@@ -224,6 +249,13 @@ class Ledger:
         elif missing > 0:
             self._lose(chosen, missing)
         return chosen
+
+    def _went_back(self, found: list[Durable], pending: int) -> bool:
+        """Tell whether the reader starts before all that is written down: its own file was damaged."""
+        if self._reader.acked_offset >= min(state.offset for state in found):
+            return False
+        logger.warning("%s: its place in the spool was damaged, up to %d spans are sent again", self._name, pending)
+        return True
 
     def _lose(self, state: Durable, spans: int) -> None:
         logger.error("%s: %d accepted spans are missing from the spool (damaged or not synced)", self._name, spans)
@@ -250,3 +282,7 @@ class Ledger:
             self._may_complain = False
         else:
             self._may_complain = True
+
+
+def _again(shown: int, count: int, pending: int) -> int:
+    return max(min(shown - count, pending), 0)

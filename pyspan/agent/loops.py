@@ -1,4 +1,4 @@
-"""Exports that lead back to the agent's own receivers, as far as the text alone shows it: nothing is looked up."""
+"""Exports that lead back to the agent's own receivers, as far as it shows without a look-up of names."""
 
 from __future__ import annotations
 
@@ -34,13 +34,27 @@ def loops(config: AgentConfig) -> Iterator[tuple[Export, str]]:
 
 
 def _is_same_host(host: str, address: Address) -> bool:
-    hosts = {_plain(host), _plain(address.host)}
-    return len(hosts) == 1 or ("any" in hosts and hosts <= {"any", "loopback", socket.gethostname().lower()})
+    ours, theirs = _plain(address.host), _plain(host)
+    return theirs in (ours, "any") or (ours == "any" and _is_this_machine(theirs))
+
+
+def _is_this_machine(plain: str) -> bool:
+    return plain in ("loopback", socket.gethostname().lower()) or _is_own_address(plain)
+
+
+def _is_own_address(host: str) -> bool:
+    """Tell whether an address belongs to an interface: the way to it begins there; nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(ipaddress.ip_address(host)), 1))
+            return bool(probe.getsockname()[0] == host)
+    except (OSError, ValueError):
+        return False
 
 
 def _plain(host: str) -> str:
     """Name hosts that mean the same by one word; a connection to `any` goes to this machine."""
-    if host.lower() in ("localhost", ""):
+    if host.lower().rstrip(".") in ("localhost", "localhost.localdomain", "ip6-localhost", ""):
         return "loopback"
     try:
         address = ipaddress.ip_address(host)

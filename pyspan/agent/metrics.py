@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -26,6 +27,12 @@ _RECEIVER_COUNTERS = {
     "requests": "Requests received.",
     "accepted_spans": "Spans written to the spool and acknowledged.",
     "accepted_bytes": "Bytes of request bodies that were accepted.",
+}
+_CONNECTION_OUTCOMES = {
+    "connections": "served",
+    "refused_connections": "refused",
+    "dismissed_connections": "dismissed",
+    "broken_connections": "broken",
 }
 _LEDGER_COUNTERS = {
     "accepted": "Spans that entered the ledger of this exporter.",
@@ -73,6 +80,13 @@ class _AgentCollector(Collector):
             if count.name.startswith("refused."):
                 refused.add_metric([count.receiver, count.name.removeprefix("refused.")], count.value)
         yield refused
+        connections = CounterMetricFamily(
+            "pyspan_agent_receiver_connections", "Connections by what became of them.", labels=["receiver", "outcome"]
+        )
+        for count in counts:
+            if count.name in _CONNECTION_OUTCOMES:
+                connections.add_metric([count.receiver, _CONNECTION_OUTCOMES[count.name]], count.value)
+        yield connections
 
     def _spool(self) -> Iterator[Metric]:
         stats = self._agent.spool.stats()
@@ -108,7 +122,7 @@ class _AgentCollector(Collector):
 
     def _exporters(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(
-            "pyspan_agent_exporter_up", "1 unless refused, failing or crashed.", labels=["exporter"]
+            "pyspan_agent_exporter_up", "1 unless doubtful, refused, failing or crashed.", labels=["exporter"]
         )
         lag = GaugeMetricFamily("pyspan_agent_exporter_lag_bytes", "Spool bytes still to read.", labels=["exporter"])
         flying = GaugeMetricFamily("pyspan_agent_exporter_in_flight_spans", "Spans on their way.", labels=["exporter"])
@@ -117,6 +131,9 @@ class _AgentCollector(Collector):
         crashes = CounterMetricFamily("pyspan_agent_exporter_crashes", "Restarts after a fault.", labels=["exporter"])
         fruitless = GaugeMetricFamily(
             "pyspan_agent_exporter_fruitless_batches", "Last batches that nothing was taken of.", labels=["exporter"]
+        )
+        oldest = GaugeMetricFamily(
+            "pyspan_agent_exporter_oldest_batch_seconds", "Age of the oldest batch on its way.", labels=["exporter"]
         )
         failures = CounterMetricFamily(
             "pyspan_agent_exporter_failures", "Requests that failed.", labels=["exporter", "status"]
@@ -130,6 +147,7 @@ class _AgentCollector(Collector):
             batches.add_metric(labels, stats.batches)
             crashes.add_metric(labels, pipeline.crashes)
             fruitless.add_metric(labels, stats.fruitless)
+            oldest.add_metric(labels, pipeline.ledger.oldest_age(time.monotonic()))
             for status, requests in stats.failures.items():
                 failures.add_metric([*labels, status], requests)
-        yield from (states, lag, flying, retried, batches, crashes, fruitless, failures)
+        yield from (states, lag, flying, retried, batches, crashes, fruitless, oldest, failures)

@@ -11,6 +11,7 @@ import anyio
 
 from pyspan.agent.exporters import make_exporter
 from pyspan.agent.ledger import Counts
+from pyspan.agent.state import Rise
 from pyspan.config import RetrySettings
 from pyspan.pipeline.spool_source import SpoolSource
 from pyspan.pipeline.stats import Stats
@@ -38,23 +39,27 @@ LONGEST_RETRY_PAUSE = 10.0  # an agent's backend is often one of many behind a b
 
 # While one batch is being repeated the others go on, so far that a crash does not make them all come again.
 BATCHES_PER_LANE = 8
+# So many times as far where the oldest batch can't be delivered at all.
+STUCK_FACTOR = 32
+LOOK_PERIOD = 1.0
 
 
 def window(config: AgentConfig) -> int:
-    """Return how many batches may be read and not acknowledged at a time."""
+    """Return how many batches may be read and not acknowledged at a time, while each of them makes its way."""
     return BATCHES_PER_LANE * config.in_flight
 
 
 class LedgerStats(Stats):
     """The worker's counts, which also go to the ledger batch by batch, and the time of the last progress.
 
-    `fruitless` is how many batches in a row have come to an end without a span of theirs being taken.
+    `fruitless` is how many batches in a row have come to an end without a span of theirs being taken, `fruitless_spans`
+    how many spans these were.
     """
 
     def __init__(self, name: str, ledger: Ledger) -> None:
         super().__init__(name)
         self.last_progress = self.last_fruitless = time.monotonic()
-        self.fruitless = 0
+        self.fruitless = self.fruitless_spans = 0
         self._ledger = ledger
 
     def deliver(self, spans: int) -> None:
@@ -76,9 +81,10 @@ class LedgerStats(Stats):
     def settle(self, counts: Counts) -> None:
         """Take note of a batch that has come to its end."""
         if counts.exported:
-            self.fruitless = 0
+            self.fruitless = self.fruitless_spans = 0
         else:
             self.fruitless += 1
+            self.fruitless_spans += counts.total
             self.last_fruitless = time.monotonic()
 
     def _account(self, counts: Counts) -> None:
@@ -98,6 +104,7 @@ class Pipeline:
         self.ledger = ledger
         self.dead_letters = dead_letters
         self.stats = LedgerStats(export.name, ledger)
+        self.dead_letters_full = Rise()
         self.crashes = 0
         self._crash: _Crash | None = None
         self._config = config
@@ -211,9 +218,10 @@ class _LedgerSource:
         self._room = anyio.Event()
 
     async def receive(self) -> Received:
-        while self._ledger.open_batches >= self._window:
+        while self._ledger.open_batches >= self._window * (STUCK_FACTOR if self._stats.stuck else 1):
             self._room = anyio.Event()
-            await self._room.wait()
+            with anyio.move_on_after(LOOK_PERIOD):
+                await self._room.wait()
         received = await self._source.receive()
         if not self._ledger.under_way:
             self._stats.last_progress = time.monotonic()

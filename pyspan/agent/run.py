@@ -6,7 +6,6 @@ import logging
 import os
 import resource
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -30,22 +29,24 @@ __all__ = ["run"]
 logger = logging.getLogger("pyspan.agent")
 
 EXIT_AT_ONCE = 1
+STDOUT, STDERR = 1, 2
 
 
 def run(config: AgentConfig) -> None:
-    """Run until SIGTERM or SIGINT, then drain.
+    """Run until SIGTERM, SIGINT or SIGHUP, then drain.
 
     Raises:
         ConfigurationError: the spool can't be used.
         StartError: an address is in use.
     """
+    _fill_standard_streams()
     configure_logging(config.log_level, config.log_format)
     _raise_file_limit()
     anyio.run(_run, config)
 
 
 async def _run(config: AgentConfig) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, open_agent(config) as (agent, listener):
+    with anyio.open_signal_receiver(*_ending_signals()) as signals, open_agent(config) as (agent, listener):
         _announce(agent)
         async with anyio.create_task_group() as tasks:
             shipped = anyio.Event()
@@ -97,16 +98,35 @@ def _announce(agent: Agent) -> None:
     if agent.config.log_format == "json":
         logger.info(text)
         return
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        os.write(STDOUT, f"{text}\n".encode())
+    except OSError as error:
+        logger.warning("standard output can't be written (%s); it was to say: %s", error.strerror, text)
 
 
 def _say_what_remains(agent: Agent) -> None:
     for pipeline in agent.pipelines:
-        pending = pipeline.ledger.entry().pending
-        if pending:
-            logger.warning("%s: %d spans stay in the spool and are sent after the restart", pipeline.name, pending)
+        left = pipeline.reader.lag_spans
+        again = left - pipeline.ledger.entry().pending
+        if left:
+            repeated = f", {again} of them for another time" if again > 0 else ""
+            logger.warning(
+                "%s: %d spans stay in the spool and are sent after the restart%s", pipeline.name, left, repeated
+            )
     logger.info("stopped after %.1f s", time.monotonic() - agent.started)
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Name the signals that ask for the drain; a SIGHUP that nohup had us ignore stays ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM, signal.SIGINT, *([] if ignored else [signal.SIGHUP])]
+
+
+def _fill_standard_streams() -> None:
+    """Put the null device where a standard stream was closed: else the next file opened there gets what is printed."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(file)
 
 
 def _raise_file_limit() -> None:

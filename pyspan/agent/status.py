@@ -63,6 +63,7 @@ def _exporter(pipeline: Pipeline, agent: Agent) -> dict[str, Any]:
         "batches": stats.batches,
         "retried": stats.retried,
         "fruitless_batches": stats.fruitless,
+        "oldest_batch_seconds": round(pipeline.ledger.oldest_age(time.monotonic()), 3),
         "failures": stats.failures,
         "last_error": pipeline.last_error,
         "crashes": pipeline.crashes,

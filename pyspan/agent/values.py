@@ -10,7 +10,7 @@ from pyspan.config.address import type_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["between", "parse_bytes", "parse_choice", "parse_count", "parse_optional", "parse_seconds"]
+__all__ = ["between", "parse_bytes", "parse_choice", "parse_count", "parse_optional", "parse_seconds", "parse_switch"]
 
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B)?", re.IGNORECASE | re.ASCII)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", re.ASCII)
@@ -81,6 +81,13 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
         return str(value)
 
     return parse
+
+
+def parse_switch(value: object) -> bool:
+    """Parse true or false, as the file has it or in words."""
+    if str(value).lower() not in ("true", "false"):
+        raise ValueError("not true or false")
+    return str(value).lower() == "true"
 
 
 def _number_text(value: object) -> str:

@@ -37,13 +37,23 @@ class Watch:
         for kind, count in self._counts().items():
             if (risen := count - self._before.get(kind, 0)) > 0:
                 self._before[kind] = count
-                self._log.warning(kind, f"{kind}: {risen}")
+                self._log.warning(kind, f"{kind}: {risen}{self._where(kind)}")
+
+    def _where(self, kind: str) -> str:
+        """Name the files that were set aside."""
+        damaged = sorted(path.name for path in self._agent.config.spool.glob("*.damaged"))
+        return f" (set aside: {', '.join(damaged)})" if "damaged_segments" in kind and damaged else ""
 
     def _counts(self) -> dict[str, int]:
         refused = {
             f"requests refused by {count.receiver} ({count.name.removeprefix('refused.')})": count.value
             for count in receiver_counts(self._agent.receivers.stats())
             if count.name.startswith("refused.")
+        }
+        refused |= {
+            f"connections refused by {count.receiver} (all max-connections are in use)": count.value
+            for count in receiver_counts(self._agent.receivers.stats())
+            if count.name == "refused_connections"
         }
         stats = self._agent.spool.stats()
         return refused | {f"damage in the spool ({name})": stats[name] for name in DAMAGE}

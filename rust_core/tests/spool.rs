@@ -275,7 +275,11 @@ fn files_belong_to_their_owner_alone() {
     spool.reader("a").unwrap();
     append(&spool, 0, 1).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(folder.path()), 0o700);
+    assert_eq!(mode(folder.path()), 0o755, "a folder that is there keeps its mode");
+    let (parent, fresh) = (folder.path().join("parent"), folder.path().join("parent/spool"));
+    drop(Spool::open(&fresh, SMALL).unwrap());
+    assert_eq!((mode(&parent), mode(&fresh)), (0o700, 0o700));
+    fs::remove_dir_all(parent).unwrap();
     for entry in fs::read_dir(folder.path()).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.agent.test_delivery import ledger, wait_until
@@ -10,6 +11,8 @@ from tests.support.otlp_messages import make_request
 from tests.support.otlp_sink import RESET, Answer, OtlpSink, partial_success
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.agent_process import AgentProcess
     from tests.support.otlp_sink import SinkRequest
 
@@ -80,3 +83,55 @@ def test_an_authentication_that_fails_keeps_the_spans_until_it_is_mended(agent: 
     sink.wait_for_spans(10, timeout=30)
     assert ledger(agent)["dead_lettered"] == 0
     assert "401" in agent.status()["exporters"][0]["last_error"]
+
+
+def test_a_backend_that_is_slow_gets_everything_and_holds_back_none_beside_it(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    with OtlpSink() as slow:
+        slow.rule = lambda request: Answer(delay=1.0)
+        exports = [f"otlp={slow.endpoint}", f"otlp={sink.endpoint}"]
+        agent = make_agent("--batch-wait", "1ms", "--batch-spans", "10", exports=exports).start()
+        keys = []
+        for _ in range(20):
+            body, part = make_request(10)
+            assert agent.post(body) == 200
+            keys += part
+        sink.wait_for_spans(200)
+        assert len(slow.delivered()) < 200, "the fast one did not wait for the slow one"
+        assert ledger(agent, 0)["pending"] > 0
+        slow.wait_for_spans(200, timeout=60)
+        assert slow.delivered() == sink.delivered() == Counter(keys)
+        wait_until(lambda: ledger(agent, 0)["exported"] == ledger(agent, 1)["exported"] == 200)
+
+
+def test_an_answer_that_is_no_otlp_is_told_from_a_backend_that_works(agent: AgentProcess, sink: OtlpSink) -> None:
+    sink.rule = lambda request: Answer(body=b"<html>please log in</html>", headers={"content-type": "text/html"})
+    agent.post(make_request(10)[0])
+    wait_until(lambda: ledger(agent)["exported"] == 10)
+    exporter = agent.status()["exporters"][0]
+    assert exporter["state"] == "doubtful"
+    assert "took a batch and said: the reply is no OTLP response" in exporter["last_error"]
+    assert "the reply is no OTLP response" in agent.output
+    sink.rule = lambda request: Answer()
+    agent.post(make_request(10)[0])
+    wait_until(lambda: ledger(agent)["exported"] == 20)
+    assert agent.status()["exporters"][0]["state"] == "ok"
+
+
+def test_a_partial_success_that_rejects_all_is_the_last_error(agent: AgentProcess, sink: OtlpSink) -> None:
+    sink.answer_next(partial_success(10, "quota exceeded"))
+    agent.post(make_request(10)[0])
+    wait_until(lambda: ledger(agent)["rejected"] == 10)
+    last_error = agent.status()["exporters"][0]["last_error"]
+    assert last_error == "the receiver rejected 10 spans of a batch it took: quota exceeded"
+
+
+def test_a_backend_that_fails_by_500_for_a_moment_loses_nothing(agent: AgentProcess, sink: OtlpSink) -> None:
+    sink.answer_next(Answer(status=500), Answer(status=408), Answer(status=500))
+    body, keys = make_request(10)
+    agent.post(body)
+    sink.wait_for_spans(10, timeout=30)
+    wait_until(lambda: ledger(agent)["exported"] == 10)
+    assert (ledger(agent)["dead_lettered"], len(sink.requests)) == (0, 4)
+    assert sink.delivered() == Counter(keys)

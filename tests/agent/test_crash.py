@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.agent.test_delivery import ledger, wait_until
 from tests.support.otlp_messages import make_request
@@ -37,15 +41,55 @@ def test_an_exporter_that_was_removed_lets_its_space_go(
 ) -> None:
     sink.stop()
     file = f"file={tmp_path / 'spans.jsonl'}"
-    agent = make_agent(exports=[f"otlp={sink.endpoint}", file]).start()
-    agent.post(make_request(10)[0])
-    wait_until(lambda: ledger(agent, 1)["exported"] == 10)
+    small = ("--spool-max-bytes", "1MiB", "--spool-segment-bytes", "64KiB", "--shutdown-timeout", "0.5")
+    agent = make_agent(*small, exports=[f"otlp={sink.endpoint}", file]).start()
+    sent = 0
+    while agent.post(make_request(100)[0]) == 200:
+        sent += 100
+        assert sent < 100_000, "the spool takes 1 MiB"
+    wait_until(lambda: ledger(agent, 1)["exported"] == sent)
+    assert agent.post(make_request(100)[0]) == 503, "the exporter that is down holds the space"
+    before = agent.status()["spool"]["bytes"]
     agent.stop()
     agent.exports = [file]
     agent.start()
     assert "is no longer configured" in agent.output
     assert [exporter["to"] for exporter in agent.status()["exporters"]] == [file]
-    assert ledger(agent)["exported"] == 10
+    assert agent.status()["spool"]["bytes"] < before / 4
+    assert agent.post(make_request(100)[0]) == 200
+    wait_until(lambda: ledger(agent)["exported"] == sent + 100)
+
+
+def test_a_spool_folder_that_is_there_keeps_its_mode_and_one_warning_says_that_others_may_look(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"])
+    agent.spool.mkdir()
+    agent.spool.chmod(0o2775)
+    agent.start()
+    agent.post(make_request(10)[0])
+    sink.wait_for_spans(10)
+    assert agent.spool.stat().st_mode & 0o7777 == 0o2775
+    assert agent.output.count("mode 2775 lets others look into it") == 1
+    for path in agent.spool.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_spool_folder_of_another_user_that_may_be_written_can_be_used(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("to give a folder away takes root, and to bear it without its powers takes setpriv")
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"])
+    agent.spool.mkdir()
+    os.chown(agent.spool, 65_534, 65_534)
+    with agent.log.open("ab") as log:
+        command = ["setpriv", "--bounding-set=-fowner", "--inh-caps=-fowner", *agent.command]
+        agent.process = subprocess.Popen(command, env=agent.env, stdout=log, stderr=subprocess.STDOUT)
+    agent.wait_ready()
+    agent.post(make_request(10)[0])
+    sink.wait_for_spans(10)
+    assert agent.stop() == 0
 
 
 def test_an_exporter_that_comes_back_starts_with_what_is_received_from_then_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.agent_process import AgentProcess
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_flushes_what_is_waiting(
     number: signal.Signals, make_agent: Callable[..., AgentProcess], sink: OtlpSink
 ) -> None:
@@ -59,6 +60,52 @@ def test_what_the_deadline_cuts_off_stays_in_the_spool_and_is_sent_after_the_res
     agent.start()
     sink.wait_for_spans(10)
     assert sink.delivered().keys() == set(keys)
+
+
+def test_the_log_names_what_was_delivered_and_is_sent_again(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    held, held_keys = make_request(1)
+    sink.rule = lambda request: Answer(status=503) if held_keys[0] in request.span_ids else Answer()
+    agent = make_agent("--batch-wait", "1ms", "--shutdown-timeout", "0.5", exports=[f"otlp={sink.endpoint}"]).start()
+    agent.post(held)
+    sink.wait_for(lambda sink: len(sink.requests) > 0)
+    for _ in range(5):
+        agent.post(make_request(10)[0])
+    wait_until(lambda: ledger(agent)["exported"] == 50)
+    assert agent.stop() == 0
+    assert "51 spans stay in the spool and are sent after the restart, 50 of them for another time" in agent.output
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        agent = make_agent(exports=[f"otlp={sink.endpoint}"]).start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    agent.signal(signal.SIGHUP)
+    agent.post(make_request(10)[0])
+    sink.wait_for_spans(10)
+    assert agent.returncode is None
+
+
+@pytest.mark.parametrize("target", [">&-", ">/dev/full"])
+def test_it_runs_also_where_standard_output_is_closed_or_full(
+    target: str, make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent(exports=[f"otlp={sink.endpoint}"])
+    shell = ["sh", "-c", f'exec "$@" {target} 2>>"$0"', str(agent.log), *agent.command]
+    agent.process = subprocess.Popen(shell, env=agent.env)
+    agent.wait_ready()
+    agent.post(make_request(10)[0])
+    sink.wait_for_spans(10)
+    assert agent.stop() == 0
+    assert ("standard output can't be written (No space left on device)" in agent.output) is (target == ">/dev/full")
+    assert "pyspan-agent is ready" not in spool_contents(agent), "what is printed goes into no file of the agent's"
+
+
+def spool_contents(agent: AgentProcess) -> str:
+    return "".join(path.read_text(errors="replace") for path in agent.spool.rglob("*") if path.is_file())
 
 
 def test_a_second_signal_ends_at_once(make_agent: Callable[..., AgentProcess], sink: OtlpSink) -> None:

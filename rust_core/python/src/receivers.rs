@@ -24,16 +24,17 @@ pub struct Receivers {
 #[pymethods]
 impl Receivers {
     #[new]
-    #[pyo3(signature = (spool, *, otlp_http, otlp_grpc, socket, max_body_bytes, threads))]
+    #[pyo3(signature = (spool, *, otlp_http, otlp_grpc, socket, max_body_bytes, max_connections, threads))]
     fn new(
         spool: &Spool,
         otlp_http: Option<String>,
         otlp_grpc: Option<String>,
         socket: Option<PathBuf>,
         max_body_bytes: usize,
+        max_connections: u32,
         threads: usize,
     ) -> Self {
-        let limits = Limits { body_bytes: max_body_bytes, ..Limits::default() };
+        let limits = Limits { body_bytes: max_body_bytes, connections: max_connections, ..Limits::default() };
         let intake = Arc::new(SpoolIntake::new(Arc::clone(spool.inner())));
         let settings = Settings { otlp_http, otlp_grpc, socket, threads, limits };
         Self { settings, intake, running: Mutex::new(None) }

@@ -20,6 +20,14 @@ fn impatient() -> Limits {
     }
 }
 
+fn wait_for(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn still_serves(rig: &Rig) {
     assert_eq!(send(&rig.http, &post(PROTOBUF, b"good")).status, 200);
 }
@@ -184,9 +192,9 @@ fn connections_over_the_limit_are_turned_away_in_their_own_protocol() {
     let rig = rig_with(Limits { connections: 2, ..Limits::default() });
     let mut held: Vec<_> = (0..2).map(|_| connect(&rig.http)).collect();
     for stream in &mut held {
-        stream.write_all(&post(PROTOBUF, b"good")).unwrap();
-        assert_eq!(read_answer(stream).status, 200);
+        stream.write_all(&post(PROTOBUF, b"unfinished")[..100]).unwrap();
     }
+    wait_for(|| rig.count("otlp_http", "requests") == 2);
     let refused = send(&rig.http, &post(PROTOBUF, b"good"));
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert_eq!(rig.count("otlp_http", "refused_connections"), 1);
@@ -198,6 +206,38 @@ fn connections_over_the_limit_are_turned_away_in_their_own_protocol() {
     drop(held);
     std::thread::sleep(Duration::from_millis(100));
     still_serves(&rig);
+}
+
+#[test]
+fn a_new_connection_over_the_limit_takes_the_place_of_the_one_that_is_idle_for_longest() {
+    let rig = rig_with(Limits { connections: 3, ..Limits::default() });
+    let mut held: Vec<_> = (0..3).map(|_| connect(&rig.http)).collect();
+    for at in [0, 1, 2, 0] {
+        std::thread::sleep(Duration::from_millis(20));
+        held[at].write_all(&post(PROTOBUF, b"good")).unwrap();
+        assert_eq!(read_answer(&mut held[at]).status, 200);
+    }
+    let mut fourth = connect(&rig.http);
+    fourth.write_all(&post(PROTOBUF, b"good")).unwrap();
+    assert_eq!(read_answer(&mut fourth).status, 200);
+    assert!(is_closed(&mut held[1]));
+    for at in [0, 2] {
+        held[at].write_all(&post(PROTOBUF, b"good")).unwrap();
+        assert_eq!(read_answer(&mut held[at]).status, 200);
+    }
+    let counts = ["refused_connections", "dismissed_connections"].map(|name| rig.count("otlp_http", name));
+    assert_eq!(counts, [0, 1]);
+}
+
+#[test]
+fn a_slow_body_holds_its_slot_no_longer_than_its_time() {
+    let rig = rig_with(Limits { body_time: Duration::from_secs(3), ..impatient() });
+    let mut slow = connect(&rig.http);
+    let begun = Instant::now();
+    slow.write_all(&post(PROTOBUF, &[7; 1000])[..500]).unwrap();
+    assert_eq!(read_answer(&mut slow).status, 408);
+    assert!(is_closed(&mut slow));
+    assert!(begun.elapsed() < Duration::from_millis(5500), "{:?}", begun.elapsed());
 }
 
 #[test]

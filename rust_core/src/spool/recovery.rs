@@ -1,9 +1,9 @@
 //! Opening what an earlier process left: whole segments as they are, the last one up to its last sound record.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use super::settings::Settings;
 use super::state::{Live, State};
 use super::stats::Stats;
 
-/// Creates the folder, for its owner alone.
+/// Creates the folders that are missing, for their owner alone. One that is there keeps its mode: it is somebody
+/// else's to set, and may belong to another user.
 pub(super) fn prepare(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    fs::set_permissions(directory, Permissions::from_mode(0o700))
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// Reads the folder and returns the state and what was damaged.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +57,18 @@ def test_check_prints_what_is_in_force_and_where_from(capsys: pytest.CaptureFixt
         (["--batch-wait", "2h"], "out of range (give 0s to 1h)"),
         (["--spool-fsync-interval", "1" + "0" * 300], "out of range (give 1ms to 1h)"),
         (["--spool-fsync-interval", "0"], "out of range (give 1ms to 1h)"),
-        (["--failing-after", "25h"], "out of range (give 0s to 24h)"),
+        (["--failing-after", "25h"], "out of range (give 1s to 24h)"),
+        (["--failing-after", "0s"], "out of range (give 1s to 24h)"),
+        (["--max-connections", "0"], "out of range (give 1 to 1000000)"),
+        (["--ready-when-failing", "maybe"], "--ready-when-failing = maybe: not true or false"),
+        (["--otlp-http", "0.0.0.0:9", "--otlp-grpc", "127.0.0.1:9"], "otlp-http has this address too"),
+        (["--otlp-http", "127.0.0.1:9", "--admin", "[::]:9"], "otlp-http has this address too"),
+        (["--socket", "/tmp/pyspan-both", "--spool", "/tmp/pyspan-both"], "is the folder of the spool"),
+        (["--export", "file=/dev/full"], "is a device or a pipe"),
+        (["--spool", "/tmp/pyspan-spool", "--export", "file=/tmp/pyspan-spool/x.jsonl"], "lies in the spool"),
+        (["--spool", "/tmp/" + "x" * 300], "file name too long (choose another path)"),
+        (["--export", "file=/tmp/" + "x" * 300], "file name too long (choose another path)"),
+        (["--export", "file=/tmp/" + "x" * 300 + "/y"], "file name too long (choose another path)"),
         (["--shutdown-timeout", "-5s"], "--shutdown-timeout = -5s: a duration is not negative"),
         (["--shutdown-timeout", "-5"], "--shutdown-timeout = -5: a duration is not negative"),
         (["--max-body-bytes", "1GiB", "--spool-max-bytes", "64MiB"], "--max-body-bytes = 1073741824: larger than"),
@@ -90,6 +104,44 @@ def test_a_wrong_configuration_ends_with_2_and_no_traceback(
     assert "hunter2" not in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+def test_a_pipe_is_no_file_to_append_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert cli.main(["--check", "--export", f"file={tmp_path / 'pipe'}"]) == 2
+    assert "is a device or a pipe" in capsys.readouterr().err
+
+
+def test_an_export_to_an_address_of_this_machine_is_a_loop_where_the_receiver_listens_on_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = address_of_this_machine()
+    assert cli.main(["--check", "--otlp-http", "0.0.0.0:9", "--export", f"otlp=http://{own}:9"]) == 2
+    assert "is this agent's own otlp-http" in capsys.readouterr().err
+    for elsewhere in ("192.0.2.7", "[2001:db8::7]", "elsewhere.example"):
+        assert cli.main(["--check", "--otlp-http", "0.0.0.0:9", "--export", f"otlp=http://{elsewhere}:9"]) == 0
+
+
+def address_of_this_machine() -> str:
+    """Ask for the address that packets to others leave by; none is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no network but loopback")
+        return str(probe.getsockname()[0])
+
+
+@pytest.mark.parametrize("target", [">&-", ">/dev/full"])
+def test_a_check_whose_answer_cannot_be_written_has_no_traceback(target: str) -> None:
+    command = f'exec "$0" -m pyspan.agent --check {target}'
+    shell = ["sh", "-c", command, sys.executable]
+    ended = subprocess.run(shell, check=False, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert "Traceback" not in ended.stderr
+    assert (ended.returncode, ended.stderr) in {
+        (0, ""),
+        (1, "pyspan-agent: standard output can't be written: No space left on device\n"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from pyspan._core import Batch
 from pyspan.agent.config import AgentConfig, load
 from pyspan.agent.exporters import make_exporter
 from pyspan.agent.exports import parse_export, parse_exports
-from pyspan.agent.values import parse_bytes, parse_seconds
+from pyspan.agent.values import parse_bytes, parse_seconds, parse_switch
 from pyspan.config import Origins
 from pyspan.config.address import Address, parse_address, parse_path
 from pyspan.errors import ConfigurationError
 from pyspan.pipeline.otlp import OtlpExporter
 from pyspan.pipeline.stats import Stats
+from tests.support.otlp_messages import make_request
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 def config(**flags: object) -> AgentConfig:
@@ -212,9 +219,53 @@ def test_an_exporter_tells_people_to_check_the_place_where_it_was_written(
     (export,) = load(flags, environ, None).config.export
     exporter = make_exporter(export, Stats(export.name))
     assert isinstance(exporter, OtlpExporter)
-    assert exporter._origins == Origins(
-        place,
-        f"headers of {place}",
-        f"compression and kind of {place}",
-        f"certificate, client-certificate and client-key of {place}",
-    )
+    certificates = f"certificate, client-certificate and client-key of {place}"
+    assert exporter._origins == Origins(place, f"headers of {place}", f"compression and kind of {place}", certificates)
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_unknown_variable() -> None:
+    service = {
+        "PYSPAN_AGENT_SERVICE_HOST": "10.0.0.9",
+        "PYSPAN_AGENT_SERVICE_PORT": "4318",
+        "PYSPAN_AGENT_SERVICE_PORT_OTLP_HTTP": "4318",
+        "PYSPAN_AGENT_PORT": "tcp://10.0.0.9:4318",
+        "PYSPAN_AGENT_PORT_4318_TCP": "tcp://10.0.0.9:4318",
+        "PYSPAN_AGENT_PORT_4318_TCP_PROTO": "tcp",
+        "PYSPAN_AGENT_PORT_4318_TCP_PORT": "4318",
+        "PYSPAN_AGENT_PORT_4318_TCP_ADDR": "10.0.0.9",
+        "PYSPAN_AGENT_ADMIN_SERVICE_HOST": "10.0.0.10",
+        "PYSPAN_AGENT_ADMIN_PORT": "tcp://10.0.0.10:13133",
+    }
+    assert load({}, service, None).config == config()
+
+
+@pytest.mark.parametrize("name", ["PYSPAN_AGENT_PORT", "PYSPAN_AGENT_ADMIN_PORT", "PYSPAN_AGENT_SERVICE"])
+def test_a_variable_that_only_looks_like_kubernetes_is_still_unknown(name: str) -> None:
+    assert problems({}, {name: "4318"})[0].startswith(f"environment {name}: unknown variable")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "content-encoding", "content-type", "Host", "transfer-encoding"])
+def test_a_header_that_each_request_has_by_itself_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"header '{name}' is set for each request by itself"):
+        parse_export({"to": "otlp=http://h:1", "headers": {name: "1"}})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("policy", "synced"), [("always", True), ("interval", False)])
+async def test_a_file_is_synced_before_its_batch_is_acknowledged_where_the_spool_is(
+    policy: str, synced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (export,) = config(export=[f"file={tmp_path / 'spans.jsonl'}"], spool_fsync=policy).export
+    calls: list[int] = []
+    monkeypatch.setattr("pyspan.pipeline.file.os.fsync", calls.append)
+    exporter = make_exporter(export, Stats(export.name))
+    await exporter.export(Batch.parse(make_request(1)[0]))
+    await exporter.aclose()
+    assert bool(calls) is synced
+
+
+@pytest.mark.parametrize(("value", "meaning"), [("true", True), (True, True), ("false", False), (False, False)])
+def test_a_switch_is_true_or_false(value: object, meaning: bool) -> None:
+    assert parse_switch(value) is meaning
+    with pytest.raises(ValueError, match="not true or false"):
+        parse_switch("yes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -235,3 +236,69 @@ def crash(folder: Path, log: Log, reader: Reader) -> tuple[Reader, Ledger]:
     log.restart()
     reopened = Reader(log, reader.acked_offset)
     return reopened, open_ledger(folder, log, reopened)
+
+
+def test_what_was_delivered_before_a_crash_of_the_exporter_goes_on_counting(tmp_path: Path, log: Log) -> None:
+    reader = Reader(log)
+    ledger = open_ledger(tmp_path, log, reader)
+    log.append(1)
+    log.append(2000)
+    read_one(ledger, reader)  # waits
+    last = read_one(ledger, reader)
+    ledger.count(Counts(exported=1900, rejected=60, dead_lettered=40))
+    before = ledger.entry()
+    ledger.abandon()
+    reader.cursor = 0
+    assert fates(ledger) == (1900, 60, 40, 1)
+    assert (ledger.entry().balance, ledger.entry().possibly_resent) == (0, before.possibly_resent + 2001)
+    read_one(ledger, reader)
+    ledger.count(Counts(exported=1))
+    assert fates(ledger) == (1900, 60, 40, 1), "one of those that count already"
+    read_one(ledger, reader)
+    ledger.count(Counts(exported=1900, rejected=60, dead_lettered=40))
+    assert fates(ledger) == (1901, 60, 40, 0)
+    ledger.commit(last)
+    reader.ack(last)
+    assert fates(ledger) == (1901, 60, 40, 0)
+    assert ledger.entry().balance == 0
+
+
+def fates(ledger: Ledger) -> tuple[int, int, int, int]:
+    entry = ledger.entry()
+    return entry.exported, entry.rejected, entry.dead_lettered, entry.pending
+
+
+def test_a_reader_that_starts_over_counts_what_is_sent_again(
+    tmp_path: Path, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader(log)
+    ledger = open_ledger(tmp_path, log, reader)
+    for _ in range(5):
+        log.append(100)
+        position = read_one(ledger, reader)
+        ledger.count(Counts(exported=100))
+        ledger.commit(position)
+        reader.ack(position)
+    ledger.close()
+    log.restart()
+    entry = open_ledger(tmp_path, log, Reader(log, 0)).entry()
+    assert (entry.possibly_resent, entry.pending, entry.balance) == (500, 500, 0)
+    assert "up to 500 spans are sent again" in caplog.text
+
+
+def test_the_age_of_the_oldest_batch_is_that_of_the_first_one_that_is_not_acknowledged(
+    tmp_path: Path, log: Log
+) -> None:
+    reader = Reader(log)
+    ledger = open_ledger(tmp_path, log, reader)
+    assert ledger.oldest_age(time.monotonic()) == 0
+    log.append(1)
+    log.append(1)
+    first = read_one(ledger, reader)
+    read_one(ledger, reader)
+    later = time.monotonic() + 100
+    assert ledger.oldest_age(later) >= 100
+    ledger.commit(first)
+    assert ledger.open_batches == 1
+    ledger.commit(first + 1)
+    assert ledger.oldest_age(later) == 0

@@ -13,7 +13,7 @@ from pyspan.agent.config import load
 from pyspan.agent.dead_letters import DeadLetters
 from pyspan.agent.ledger import Ledger
 from pyspan.agent.pipeline import Pipeline
-from pyspan.errors import PermanentError
+from pyspan.errors import PermanentError, RetryableError
 from pyspan.pipeline.testing import FlakyExporter, RecordingExporter
 from tests.support.otlp_messages import make_request
 from tests.unit.agent.fakes import FakeDeadLetters, FakeSpool
@@ -224,3 +224,37 @@ async def test_a_receiver_that_takes_nothing_of_three_batches_is_at_fault_until_
 async def test_a_pipeline_with_nothing_on_its_way_is_not_stalled(spool: FakeSpool, tmp_path: Path) -> None:
     pipeline = make_pipeline(spool, tmp_path)
     assert pipeline.stalled_for(time.monotonic() + 1000) == 0.0
+
+
+async def test_one_span_that_always_gets_503_waits_alone_and_is_never_dropped(
+    spool: FakeSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "LONGEST_RETRY_PAUSE", 0.001)
+    monkeypatch.setattr(pipeline_module, "LOOK_PERIOD", 0.01)
+    monkeypatch.setattr("pyspan.pipeline.bisect.LONGEST_FAULT_PAUSE", 0.01)
+    pipeline = make_pipeline(spool, tmp_path)
+    body, keys = make_request(50)
+    spool.append(body)
+    for _ in range(200):
+        spool.append(make_request(10)[0])
+    healed = anyio.Event()
+
+    def refuse(batch: Batch) -> Exception | None:
+        bad = keys[7] in batch.span_ids() and not healed.is_set()
+        return RetryableError("busy", status="http_503") if bad else None
+
+    exporter = FlakyExporter(refuse=refuse)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pipeline.run, lambda export, stats: exporter)
+        with anyio.fail_after(20):
+            await exporter.wait_for_spans(2049)
+        entry = pipeline.ledger.entry()
+        assert (entry.exported, entry.pending, entry.dead_lettered, entry.dropped) == (2049, 1, 0, {})
+        assert pipeline.reader.acked_offset == 0
+        healed.set()
+        with anyio.fail_after(20):
+            await exporter.wait_for_spans(2050)
+            while pipeline.reader.lag_spans:  # noqa: ASYNC110 - nobody is told
+                await anyio.sleep(0.001)
+        tasks.cancel_scope.cancel()
+    assert (pipeline.ledger.entry().exported, pipeline.stats.stuck) == (2050, 0)

@@ -47,6 +47,7 @@ class Rig:
             otlp_grpc=f"127.0.0.1:{free_port()}",
             socket=str(self.path),
             max_body_bytes=max_body_bytes,
+            max_connections=64,
             threads=2,
         )
         self.bound = self.receivers.start()
@@ -216,7 +217,8 @@ def test_stop_closes_the_ports_and_keeps_the_counts(rig: Rig) -> None:
 
 def test_an_address_in_use_is_an_os_error_with_advice(rig: Rig, tmp_path: Path) -> None:
     taken = rig.bound["otlp_http"]
-    second = Receivers(rig.spool, otlp_http=taken, otlp_grpc=None, socket=None, max_body_bytes=MIB, threads=1)
+    limits = {"max_body_bytes": MIB, "max_connections": 9, "threads": 1}
+    second = Receivers(rig.spool, otlp_http=taken, otlp_grpc=None, socket=None, **limits)
     with pytest.raises(OSError, match=f"cannot listen on {taken}: .*choose another address") as error:
         second.start()
     assert error.value.errno == errno.EADDRINUSE

@@ -3,21 +3,22 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Limits;
 use super::service::Service;
 
 /// How long a connection without requests may take to close after it was told to.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 /// Unread request bytes beyond this are not worth a clean end.
 const FAREWELL_BYTES: u64 = 64 * 1024;
 const BUSY_HTTP1: &[u8] =
@@ -59,6 +60,7 @@ where
     let (limits, stats) = (service.limits.clone(), Arc::clone(&service.stats));
     stats.connection();
     let activity = Arc::new(Activity::new());
+    let _open = service.open.enter(&activity);
     let answer = service_fn(|request| {
         let (service, guard) = (Arc::clone(&service), Activity::begin(&activity));
         async move {
@@ -72,6 +74,7 @@ where
         tokio::select! {
             ended = connection.as_mut() => return if ended.is_err() { stats.broken_connection() },
             () = stopped(&mut stop), if !closing => {}
+            () = activity.leave.notified(), if !closing => {}
             () = tokio::time::sleep_until(deadline) => {
                 if closing && activity.is_idle() {
                     return;
@@ -101,8 +104,42 @@ where
     let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
+/// The connections of one receiver that are open.
+#[derive(Default)]
+pub(super) struct Open(Mutex<Vec<Arc<Activity>>>);
+
+impl Open {
+    fn enter(&self, activity: &Arc<Activity>) -> Entered<'_> {
+        self.0.lock().push(Arc::clone(activity));
+        Entered(self, Arc::clone(activity))
+    }
+
+    /// Tells the connection to close that has been without a request for longest since its last one; returns whether
+    /// there is any.
+    pub(super) fn dismiss_longest_idle(&self) -> bool {
+        let open = self.0.lock();
+        let idle = open.iter().filter_map(|activity| Some((activity.idle_since()?, activity)));
+        let longest = idle.min_by_key(|(since, _)| *since).map(|(_, activity)| activity.dismiss());
+        longest.is_some()
+    }
+}
+
+/// Takes a connection off the list when it ends.
+struct Entered<'a>(&'a Open, Arc<Activity>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut open = self.0.0.lock();
+        if let Some(at) = open.iter().position(|activity| Arc::ptr_eq(activity, &self.1)) {
+            open.swap_remove(at);
+        }
+    }
+}
+
 /// What a connection is doing.
 struct Activity {
+    leave: Notify,
+    dismissed: AtomicBool,
     opened: Instant,
     requests: AtomicUsize,
     under_way: AtomicUsize,
@@ -112,13 +149,29 @@ struct Activity {
 impl Activity {
     fn new() -> Self {
         let (requests, under_way) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { opened: Instant::now(), requests, under_way, last_end_millis: AtomicU64::new(0) }
+        let (leave, dismissed, last_end_millis) = (Notify::new(), AtomicBool::new(false), AtomicU64::new(0));
+        Self { leave, dismissed, opened: Instant::now(), requests, under_way, last_end_millis }
     }
 
     fn begin(this: &Arc<Self>) -> UnderWay {
         this.requests.fetch_add(1, Ordering::Relaxed);
         this.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(this))
+    }
+
+    fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Since when it has waited for another request; `None` before its first, or once it was told to leave.
+    fn idle_since(&self) -> Option<Instant> {
+        let waits = self.is_idle() && self.requests.load(Ordering::Relaxed) > 0;
+        (waits && !self.dismissed.load(Ordering::Relaxed)).then(|| self.last_end())
+    }
+
+    fn last_end(&self) -> Instant {
+        self.opened + Duration::from_millis(self.last_end_millis.load(Ordering::Relaxed))
     }
 
     fn is_idle(&self) -> bool {

@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use self::body::Budget;
-use self::connection::Stop;
+use self::connection::{Open, Stop};
 pub use self::intake::{Format, Intake};
 use self::listen::{Listener, Stream};
 pub use self::refusal::{REASONS, Refusal};
@@ -118,8 +118,8 @@ impl Receivers {
             let stats = Arc::<Stats>::default();
             let slots = Arc::new(Semaphore::new(settings.limits.connections as usize));
             running.push(Running { name, address: listener.address(), stats: stats.clone(), slots: slots.clone() });
-            let service =
-                Service { intake: Arc::clone(intake), limits: settings.limits.clone(), budget: budget.clone(), stats };
+            let (intake, limits, budget) = (Arc::clone(intake), settings.limits.clone(), budget.clone());
+            let service = Service { intake, limits, budget, stats, open: Open::default() };
             let receiver = Receiver { service: Arc::new(service), slots, http2: name == "otlp_grpc" };
             runtime.spawn(receiver.run(listener, stopped.clone()));
         }
@@ -201,19 +201,28 @@ impl Receiver {
         }
     }
 
+    /// Serves the connection; over the limit in the place of the one that has been idle for longest.
     fn spawn<S>(&self, stream: S, protocols: &Arc<Builder<TokioExecutor>>, stop: &Stop)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            self.service.stats.refused_connection();
-            tokio::spawn(connection::turn_away(stream, self.http2));
-            return;
-        };
         let (protocols, service, stop) = (Arc::clone(protocols), Arc::clone(&self.service), stop.clone());
+        let (slots, http2) = (Arc::clone(&self.slots), self.http2);
+        let free = Arc::clone(&slots).try_acquire_owned().ok();
         tokio::spawn(async move {
-            connection::serve(stream, &protocols, service, stop).await;
-            drop(slot);
+            let slot = match free {
+                None if service.open.dismiss_longest_idle() => {
+                    service.stats.dismissed_connection();
+                    tokio::time::timeout(connection::FAREWELL, slots.acquire_owned()).await.ok().and_then(Result::ok)
+                }
+                free => free,
+            };
+            if let Some(_slot) = slot {
+                connection::serve(stream, &protocols, service, stop).await;
+            } else {
+                service.stats.refused_connection();
+                connection::turn_away(stream, http2).await;
+            }
         });
     }
 }

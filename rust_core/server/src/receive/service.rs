@@ -11,6 +11,7 @@ use pyspan_core::otlp::compress::Algorithm;
 
 use super::answer::{self, Answer};
 use super::body::{self, Budget, Share};
+use super::connection::Open;
 use super::encoding;
 use super::intake::{Format, Intake};
 use super::refusal::Refusal;
@@ -29,6 +30,7 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
     pub(super) stats: Arc<Stats>,
+    pub(super) open: Open,
 }
 
 /// What the headers say about a body.
@@ -46,7 +48,9 @@ impl Service {
         let taken = self.take(&mut request).await;
         if let Err(refusal) = &taken {
             self.stats.refused(refusal);
-            body::drain(request.body_mut(), &self.limits).await;
+            if !ends_connection(refusal) {
+                body::drain(request.body_mut(), &self.limits).await;
+            }
         }
         let format = format_of(request.headers());
         match taken {
@@ -94,6 +98,11 @@ impl Content {
             (true, encoding) => encoding::decode(encoding, message.payload, limit, share),
         }
     }
+}
+
+/// Whether nothing more comes, or will be waited for: a slow client would hold its slot for another `body_time`.
+fn ends_connection(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Slow | Refusal::Aborted)
 }
 
 fn route(request: &Request<Incoming>) -> Result<Content, Refusal> {

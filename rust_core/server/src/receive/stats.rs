@@ -13,6 +13,7 @@ pub struct Stats {
     refused: [AtomicU64; REASONS.len()],
     connections: AtomicU64,
     refused_connections: AtomicU64,
+    dismissed_connections: AtomicU64,
     broken_connections: AtomicU64,
 }
 
@@ -38,6 +39,10 @@ impl Stats {
         add(&self.refused_connections, 1);
     }
 
+    pub(super) fn dismissed_connection(&self) {
+        add(&self.dismissed_connections, 1);
+    }
+
     pub(super) fn broken_connection(&self) {
         add(&self.broken_connections, 1);
     }
@@ -52,6 +57,7 @@ impl Stats {
             read("accepted_bytes", &self.accepted_bytes),
             read("connections", &self.connections),
             read("refused_connections", &self.refused_connections),
+            read("dismissed_connections", &self.dismissed_connections),
             read("broken_connections", &self.broken_connections),
         ];
         all.extend(
