@@ -367,6 +367,20 @@ def test_headers_of_the_answer_in_lists_are_captured_too() -> None:
     assert traced.attributes()["http.response.header.x-kind"] == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"capture_response_headers": ["x-kind"]}, {"response_headers": ["traceresponse"]}]
+)
+def test_headers_of_the_answer_that_can_be_iterated_once_reach_the_server(options: dict[str, Any]) -> None:
+    given = {"type": "http.response.start", "status": 200, "headers": iter([(b"x-kind", b"a")])}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(given)
+        await send({"type": "http.response.body", "body": b""})
+
+    sent = serve(Middleware(app, tracer_provider=Traced().provider, **options), http_scope())
+    assert next(iter(sent[0]["headers"])) == (b"x-kind", b"a")
+
+
 def test_a_header_of_the_caller_is_found_in_any_case() -> None:
     traced = Traced()
     serve(Middleware(hello, tracer_provider=traced.provider), http_scope(headers=[(b"TraceParent", PARENT.encode())]))

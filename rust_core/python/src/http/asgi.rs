@@ -115,7 +115,6 @@ impl AsgiRequest {
             progress.status = status;
             progress.trailers = trailers;
         });
-        self.capture(message)?;
         self.with_lines(message)
     }
 
@@ -152,36 +151,37 @@ impl AsgiRequest {
         self.served.note(py, |progress| progress.trailers)
     }
 
-    fn capture(&self, message: &Bound<'_, PyDict>) -> PyResult<()> {
-        let py = message.py();
+    fn capture(&self, headers: &Bound<'_, PyList>) -> PyResult<()> {
+        let py = headers.py();
         let Some(wanted) = &self.served.spans.get().settings.response_headers else { return Ok(()) };
-        let Some(headers) = message.get_item("headers")? else { return Ok(()) };
         let mut captured = Captured::new();
-        for pair in headers.try_iter()? {
-            if let Some((name, value)) = header(&tuple_of(pair?)) {
+        for pair in headers.iter().map(tuple_of) {
+            if let Some((name, value)) = header(&pair) {
                 wanted.add(py, name.as_bytes(), &latin1(value.as_bytes()), &mut captured)?;
             }
         }
         self.served.put_captured(py, &captured)
     }
 
-    /// Returns the message with headers about the trace; the application's own one may be used again.
+    /// Looks at the headers of an answer and adds those about the trace. Returns the message with a list of its own: the
+    /// application's may be used again, or may be of headers that can be iterated once.
     #[inline]
     fn with_lines<'py>(&self, message: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = message.py();
         let spans = self.served.spans.get();
-        if !spans.settings.respond.any {
+        if !spans.settings.respond.any && spans.settings.response_headers.is_none() {
             return Ok(None);
         }
         let changed = message.copy()?;
-        let headers = match changed.get_item("headers")? {
+        let headers = match changed.get_item(intern!(py, "headers"))? {
             Some(headers) => PyList::new(py, headers.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
             None => PyList::empty(py),
         };
+        self.capture(&headers)?;
         for (name, value) in respond::lines(spans, self.served.span.bind(py), &self.page)? {
             headers.append((PyBytes::new(py, name.as_bytes()), PyBytes::new(py, value.as_bytes())))?;
         }
-        changed.set_item("headers", headers)?;
+        changed.set_item(intern!(py, "headers"), headers)?;
         Ok(Some(changed.into_any()))
     }
 }
