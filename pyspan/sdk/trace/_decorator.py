@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 __all__ = ["decorate"]
 
 
-def decorate(span: Span, function: Callable[..., Any]) -> Callable[..., Any]:
+def decorate(span: Span, function: object) -> Callable[..., Any]:
     """Wrap a function or a coroutine function, so that each call runs in a span like `span`."""
+    if not callable(function):
+        message = f"a span decorates a function, not {function!r}"
+        raise TypeError(message)
     if inspect.iscoroutinefunction(function):
         return _decorate_coroutine(span, function)
 
-    again = span._again
+    run = span._run
 
     @functools.wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
-        with again():
-            return function(*args, **kwargs)
+        return run(function, args, kwargs)
 
     return traced
 

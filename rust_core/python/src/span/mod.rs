@@ -21,9 +21,10 @@ use crate::cell::GilCell;
 use crate::tracer::Tracer;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyMappingProxy, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use pyspan_core::clock::now_ns;
 use pyspan_core::span::{Header, Limits};
 use state::{Pending, Phase};
@@ -32,6 +33,8 @@ use std::cell::Ref;
 /// A span of this process; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.sdk.trace")]
 pub struct Span {
+    /// What a call of this object goes to, the same for all.
+    function: ffi::vectorcallfunc,
     tracer: Py<Tracer>,
     options: Options,
     kind: u8,
@@ -190,6 +193,15 @@ impl Span {
 
     fn _again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         Self::again(slf)
+    }
+
+    fn _run<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        with::run(slf, function, args, Some(kwargs))
     }
 
     fn get_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -414,7 +426,7 @@ impl Span {
     ) -> PyResult<Bound<'py, Self>> {
         let kind = tracer.get().recorder.get().api.kind_number(kind);
         let state = GilCell::new(State::new(name.unbind()));
-        Bound::new(tracer.py(), Self { tracer: tracer.clone().unbind(), options, kind, state })
+        Bound::new(tracer.py(), Self { function: with::call, tracer: tracer.clone().unbind(), options, kind, state })
     }
 
     /// A fresh span like this one, for each call of a decorated function.
@@ -428,7 +440,7 @@ impl Span {
             fresh
         };
         let (tracer, state) = (this.tracer.bind(py).clone().unbind(), GilCell::new(fresh));
-        Bound::new(py, Self { tracer, options: this.options, kind: this.kind, state })
+        Bound::new(py, Self { function: with::call, tracer, options: this.options, kind: this.kind, state })
     }
 
     pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {

@@ -2,15 +2,20 @@
 
 use super::state::Phase;
 use super::{Span, read, shortcuts};
-use crate::fast::bound::{ask_plain, bind_from_pool, receiver};
+use crate::fast::bound::{Callable, bind_to_itself, call_by_function};
 use crate::fast::{Pool, Pooled, keep_memory};
 use crate::{api, current};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3::{Borrowed, ffi};
 use std::ptr::null_mut;
 
 static POOL: Pool = Pool::new();
+
+impl Callable for Span {
+    const FUNCTION_OFFSET: usize = std::mem::offset_of!(Span, function);
+}
 
 impl Pooled for Span {
     fn pool() -> &'static Pool {
@@ -21,8 +26,9 @@ impl Pooled for Span {
 /// Makes spans cheap to make and to enter. To be called when the module is made.
 pub fn prepare(py: Python<'_>) -> PyResult<()> {
     keep_memory::<Span>(py);
-    bind_from_pool::<Span>(py, "__enter__", call_enter)?;
-    bind_from_pool::<Span>(py, "__exit__", call_exit)?;
+    call_by_function::<Span>(py);
+    bind_to_itself::<Span>(py, "__enter__")?;
+    bind_to_itself::<Span>(py, "__exit__")?;
     read::prepare(py)?;
     shortcuts::install_all(py)
 }
@@ -96,39 +102,71 @@ fn note_exception(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyRes
     Ok(())
 }
 
-unsafe extern "C" fn call_enter(
-    callable: *mut ffi::PyObject,
+/// What a call of a span goes to: without an argument it is entered, with three it is left, with one it decorates.
+pub unsafe extern "C" fn call(
+    span: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter, and only as a method bound to a span.
+    // SAFETY: called by the interpreter with a live span and so many live arguments.
     unsafe {
         let py = Python::assume_attached();
-        if ffi::PyVectorcall_NARGS(count) != 0 || !names.is_null() {
-            return ask_plain(callable, args, count, names);
-        }
-        let span = Bound::from_borrowed_ptr(py, receiver(callable)).cast_into_unchecked();
-        answer(py, enter(&span).map(|()| span.into_ptr()))
+        let this = Borrowed::from_ptr(py, span).cast_unchecked::<Span>();
+        let result = match (ffi::PyVectorcall_NARGS(count), names.is_null()) {
+            (0, true) => enter(&this).map(|()| ffi::Py_NewRef(span)),
+            (3, true) => exit(&this, &Borrowed::from_ptr(py, *args.add(1))).map(|()| ffi::Py_NewRef(ffi::Py_None())),
+            _ => return call_plain(&this, args, count, names),
+        };
+        answer(py, result)
     }
 }
 
-unsafe extern "C" fn call_exit(
-    callable: *mut ffi::PyObject,
+/// Calls the plain method, which knows all arguments and words all errors.
+#[cold]
+unsafe fn call_plain(
+    span: &Bound<'_, Span>,
     args: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter, and only as a method bound to a span, with so many arguments.
+    // SAFETY: so many live arguments, of which the named ones come last, as the names are many.
     unsafe {
-        let py = Python::assume_attached();
-        if ffi::PyVectorcall_NARGS(count) != 3 || !names.is_null() {
-            return ask_plain(callable, args, count, names);
+        let positional = ffi::PyVectorcall_NARGS(count).unsigned_abs();
+        let by_name = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names).unsigned_abs() };
+        let given = (0..positional + by_name).map(|index| *args.add(index));
+        let all: Vec<_> = [span.as_ptr()].into_iter().chain(given).collect();
+        match span.get_type().getattr(if all.len() == 2 { "__call__" } else { "__exit__" }) {
+            Ok(plain) => ffi::PyObject_Vectorcall(plain.as_ptr(), all.as_ptr(), 1 + positional, names),
+            Err(error) => answer(span.py(), Err(error)),
         }
-        let span = Bound::from_borrowed_ptr(py, receiver(callable)).cast_into_unchecked();
-        let exited = exit(&span, &Bound::from_borrowed_ptr(py, *args.add(1)));
-        answer(py, exited.map(|()| ffi::Py_NewRef(ffi::Py_None())))
     }
+}
+
+/// Calls `function` in a fresh span like `template`.
+pub fn run<'py>(
+    template: &Bound<'py, Span>,
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, span) = (template.py(), Span::again(template)?);
+    enter(&span)?;
+    match function.call(args, kwargs.filter(|kwargs| !kwargs.is_empty())) {
+        Ok(result) => exit(&span, py.None().bind(py)).map(|()| result),
+        Err(error) => exit(&span, &raised(py, &error)).and(Err(error)),
+    }
+}
+
+/// The exception, with the traceback that a handler in Python would find.
+#[cold]
+fn raised<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
+    let exception = error.value(py).clone().into_any();
+    if let Some(traceback) = error.traceback(py) {
+        // SAFETY: both are live; the only error is a traceback of another type.
+        unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) };
+    }
+    exception
 }
 
 /// Gives the interpreter a result, or null with the error set.

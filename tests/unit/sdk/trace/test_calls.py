@@ -29,13 +29,12 @@ def span() -> Any:
         (lambda span: span.set_attribute("key", 1, 2), "takes 2 positional arguments but 3 were given"),
         (lambda span: span.set_attribute("key", valeu=1), "unexpected keyword argument 'valeu'"),
         (lambda span: span.add_event(), "missing 1 required positional argument: 'name'"),
-        (lambda span: span.__enter__(1), "takes no arguments"),
-        (lambda span: span.__enter__(wrong=1), "takes no keyword arguments"),
-        (lambda span: span.__exit__(None), "missing 2 required positional arguments"),
+        (lambda span: span.__enter__(1), "a span decorates a function, not 1"),
+        (lambda span: span.__enter__(wrong=1), "unexpected keyword argument 'wrong'"),
+        (lambda span: span.__exit__(None, None), "missing 1 required positional argument: 'traceback'"),
         (lambda span: span.__exit__(None, None, None, wrong=1), "unexpected keyword argument 'wrong'"),
         (lambda span: type(span).__enter__.__get__([1], list)(), "doesn't apply to a 'list' object"),
         (lambda span: vars(type(span))["__enter__"].__get__([1], list)(), "doesn't apply to a 'list' object"),
-        (lambda span: type(span.__enter__)(), "cannot create"),
         (lambda span: type(vars(type(span))["__enter__"])(), "cannot create"),
     ],
 )
@@ -66,17 +65,10 @@ def test_the_signatures_are_those_of_the_api() -> None:
     assert list(inspect.signature(Span.__exit__).parameters) == ["self", "exc_type", "exc_value", "traceback"]
 
 
-def test_a_bound_enter_knows_its_span(span: Any) -> None:
-    assert span.__enter__.__self__ is span
+def test_enter_and_exit_can_be_called_by_hand(span: Any) -> None:
     assert span.__enter__() is span
-
-
-def test_a_bound_exit_is_as_any_bound_method(span: Any) -> None:
-    assert (span.__exit__.__name__, span.__exit__.__qualname__) == ("__exit__", "Span.__exit__")
     assert span.__exit__(exc_type=None, exc_value=None, traceback=None) is None
     assert span.end_time is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        span.__exit__.nothing
 
 
 def test_a_current_span_is_entered_once() -> None:
