@@ -35,7 +35,7 @@ class Bisecting:
 
     What is refused goes to `dead_letter`; without one, or where that has no room (False), it is dropped.
     `give_up_after` seconds bound one batch with all its retries; None waits for ever. An error in `dead_letter` is
-    raised: the batch is then not acknowledged.
+    raised: the batch is then not acknowledged. `on_stuck` is told of each batch that fails while others pass.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class Bisecting:
         give_up_after: float | None,
         dead_letter: DeadLetter | None = None,
         limit: ByteLimit | None = None,
+        on_stuck: Callable[[], None] = lambda: None,
     ) -> None:
         self._exporter = exporter
+        self._on_stuck = on_stuck
         self._stats = stats
         self._give_up_after = give_up_after
         self._dead_letter = dead_letter
@@ -98,6 +100,7 @@ class Bisecting:
         if not search.stuck:
             search.stuck = True
             self._stats.stuck += 1
+            self._on_stuck()
         piece = pieces.pop()
         halves = piece.split()
         if halves is None:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker"]
 
+MOST_STUCK = 12
+
 
 class Worker:
     """Ships what a source gives until the source ends or the worker is cancelled.
 
-    `lanes` batches are on their way at a time. A batch that a cancellation cuts off is not acknowledged and stays
-    counted in `stats.in_flight`.
+    `lanes` batches are on their way at a time, beside up to `MOST_STUCK` that fail while others pass. A batch that a
+    cancellation cuts off is not acknowledged and stays counted in `stats.in_flight`.
     """
 
     def __init__(
@@ -46,25 +48,43 @@ class Worker:
         self._stats = stats
         self._lanes = lanes
         self._delivery = Bisecting(
-            repeated, stats, give_up_after=retry.give_up_after, dead_letter=dead_letter, limit=limit
+            repeated,
+            stats,
+            give_up_after=retry.give_up_after,
+            dead_letter=dead_letter,
+            limit=limit,
+            on_stuck=self._replace_lane,
         )
+        self._running = 0
         self._acks = AckTracker()
         self._receiving = anyio.Lock()
 
     async def run(self) -> None:
         """Ship batches; return once the source has ended and everything of it is delivered."""
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as self._tasks:
             for _ in range(self._lanes):
-                tasks.start_soon(self._lane)
+                self._tasks.start_soon(self._lane)
+
+    @property
+    def _wanted(self) -> int:
+        return self._lanes + min(self._stats.stuck, MOST_STUCK)
+
+    def _replace_lane(self) -> None:
+        """Let another lane go on in the place of one whose batch is stuck; the surplus ends with a batch."""
+        if self._running < self._wanted:
+            self._tasks.start_soon(self._lane)
 
     async def _lane(self) -> None:
+        self._running += 1
         try:
-            while True:
+            while self._running <= self._wanted:
                 received, ticket = await self._receive()
                 await self._delivery.export(received.batch)
                 self._finish(ticket)
         except anyio.EndOfStream:
             return
+        finally:
+            self._running -= 1
 
     async def _receive(self) -> tuple[Received, Ticket]:
         async with self._receiving:

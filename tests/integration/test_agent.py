@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.integration.canonical import from_proto
 from tests.integration.messages import every_field
@@ -12,6 +15,7 @@ from tests.integration.peers import TOPIC, running
 from tests.integration.reading import assert_delivered
 from tests.integration.senders import PROTOCOLS, send
 from tests.support.agent_process import AgentProcess
+from tests.support.otlp_messages import make_request
 from tools.components.collector import Collector
 from tools.components.kafka import Kafka
 
@@ -29,6 +33,20 @@ def test_the_collector_reads_from_kafka_what_the_agent_was_sent(
         send(request, protocol, _port(agent, protocol))
         assert agent.stop(60.0) == 0
     assert_delivered(list(from_proto(request)), kafka_collector.spans_file)
+
+
+def test_a_large_resource_of_very_many_traces_takes_the_memory_of_a_few_records(kafka: Kafka, tmp_path: Path) -> None:
+    request = ExportTraceServiceRequest.FromString(make_request(1024, service="x" * 900_000)[0])
+    for span in request.resource_spans[0].scope_spans[0].spans:
+        span.trace_id = secrets.token_bytes(16)
+    with AgentProcess(tmp_path, exports=[f"kafka={kafka.bootstrap}/large_resource"]) as agent:
+        assert agent.post(request.SerializeToString()) == 200
+        agent.wait_ready(path="/readyz")
+        deadline = time.monotonic() + 200
+        while agent.status()["exporters"][0]["ledger"]["exported"] < 1024:
+            assert time.monotonic() < deadline, agent.status()
+            time.sleep(0.2)
+        assert agent.peak_rss_bytes() < 400 << 20, "the records of all traces together are 900 MB"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
