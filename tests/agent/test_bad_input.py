@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import http.client
 import json
 import secrets
 import socket
@@ -21,10 +22,12 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.agent.clients import post_grpc, send_raw
-from tests.agent.test_delivery import ledger
+from tests.agent.test_delivery import ledger, wait_until
 from tests.support.otlp_messages import make_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.support.agent_process import AgentProcess
     from tests.support.otlp_sink import OtlpSink
 
@@ -191,3 +194,34 @@ def test_a_large_resource_of_many_small_spans_is_not_sent_again_for_each_of_them
     sink.wait_for_spans(20_000, timeout=60)
     assert sink.delivered().keys() == set(keys)
     assert sum(len(request.body) for request in sink.requests) < 6 * len(body)
+
+
+def test_clients_over_the_limit_of_connections_take_the_place_of_idle_ones_or_are_refused_and_counted(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent("--max-connections", "4", exports=[f"otlp={sink.endpoint}"]).start()
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(keep_alive(agent)) for _ in range(6)]
+        counted = agent.status()["receivers"]["otlp_http"]
+        assert (counted["dismissed_connections"], counted["refused_connections"]) == (2, 0)
+        for client in idle[2:]:
+            client.putrequest("POST", "/v1/traces")
+            client.putheader("content-type", "application/x-protobuf")
+            client.putheader("content-length", "1000")
+            client.endheaders(b"half a body")
+        wait_until(lambda: agent.status()["receivers"]["otlp_http"]["requests"] == 10)
+        assert agent.post(GOOD) == 503
+        assert agent.status()["receivers"]["otlp_http"]["refused_connections"] == 1
+        refused = 'pyspan_agent_receiver_connections_total{outcome="refused",receiver="otlp_http"} 1.0'
+        assert refused in agent.get("/metrics")[1]
+        wait_until(lambda: "connections refused by otlp_http (all max-connections are in use): 1" in agent.output)
+
+
+@contextlib.contextmanager
+def keep_alive(agent: AgentProcess) -> Iterator[http.client.HTTPConnection]:
+    """Post one request and keep the connection."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", agent.http_port, timeout=10)) as client:
+        client.request("POST", "/v1/traces", make_request(1)[0], {"content-type": "application/x-protobuf"})
+        with client.getresponse() as answer:
+            assert (answer.status, answer.read()) == (200, b"")
+        yield client

@@ -140,3 +140,24 @@ def test_a_spool_folder_removed_under_a_running_agent_refuses_and_says_so(
     agent.start()
     assert agent.get("/readyz")[0] == 200
     assert agent.post(make_request(10)[0]) == 200
+
+
+def test_what_is_sent_again_after_a_damage_of_its_place_is_counted_and_damaged_files_are_named(
+    make_agent: Callable[..., AgentProcess], sink: OtlpSink
+) -> None:
+    agent = make_agent("--batch-wait", "1ms", exports=[f"otlp={sink.endpoint}"]).start()
+    for _ in range(5):
+        agent.post(make_request(100)[0])
+    wait_until(lambda: ledger(agent)["exported"] == 500)
+    assert agent.stop() == 0
+    (place,) = agent.spool.glob("*.reader")
+    place.write_bytes(b"x" * place.stat().st_size)
+    agent.start()
+    wait_until(lambda: ledger(agent)["pending"] == 0)
+    assert ledger(agent)["possibly_resent"] == 500
+    assert set(sink.delivered().values()) == {2}
+    assert agent.stop() == 0
+    (segment,) = agent.spool.glob("*.segment")
+    segment.write_bytes(b"x" * 4096)
+    agent.start()
+    wait_until(lambda: f"(set aside: {segment.name}.damaged)" in agent.output)
