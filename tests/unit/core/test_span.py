@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace as trace_api
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -174,6 +175,59 @@ def test_a_list_that_holds_itself_ends(recorded: Any) -> None:
     endless.append(endless)
     span = recorded.tracer.start_span("op", attributes={"key": endless})
     assert isinstance(span.attributes["key"], tuple)
+
+
+def holding_itself(kind: type) -> Any:
+    endless: Any = kind()
+    endless.append(endless) if kind is list else endless.update(key=endless)
+    return endless
+
+
+@pytest.mark.parametrize("value", [holding_itself(list), holding_itself(dict), {"list": holding_itself(list)}])
+def test_a_value_that_nests_without_end_leaves_a_batch_that_everybody_can_read(
+    make_recorder: Any, make_queue: Any, value: Any, caplog: Any
+) -> None:
+    made, queue = make_recorder(), make_queue()
+    made.recorder.add_queue(queue)
+    span = made.tracer.start_span("op", attributes={"span": value})
+    span.add_event("event", {"event": value})
+    span.add_link(REMOTE, {"link": value})
+    span.end()
+    batch = queue.take(partial=True)
+    assert len(ExportTraceServiceRequest.FromString(batch.data).resource_spans) == 1
+    assert _core.Batch.parse_json(batch.to_json()).to_json() == batch.to_json()
+    assert caplog.text.count("nests too deep") == 3  # once a value
+
+
+@pytest.mark.parametrize(("kind", "levels"), [(list, 46), (dict, 30)])
+def test_a_value_nests_as_deep_as_receivers_read_and_ends_in_null(recorded: Any, kind: Any, levels: int) -> None:
+    value: Any = kind()
+    for _ in range(levels + 5):
+        value = [value] if kind is list else {"key": value}
+    span = recorded.tracer.start_span("op", attributes={"key": value})
+    read, depth = span.attributes["key"], 0
+    while read is not None:
+        read, depth = read[0] if kind is list else read["key"], depth + 1
+    assert depth == levels
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_a_value_that_doubles_with_each_level_is_cut_at_4_mib(
+    make_recorder: Any, make_queue: Any, kind: Any, caplog: Any
+) -> None:
+    made, queue = make_recorder(), make_queue(max_bytes=32 << 20)
+    made.recorder.add_queue(queue)
+    value: Any = [1]
+    for _ in range(28):
+        value = [value, value] if kind is list else {"a": value, "b": value}
+    made.tracer.start_span("op", attributes={"key": value}).end()
+    assert 1 << 20 < queue.take(partial=True).nbytes < 5 << 20
+    assert caplog.text.count("more than 4 MiB") == 1
+
+
+def test_what_lies_behind_the_cut_is_left_out_and_what_lies_before_stays(recorded: Any) -> None:
+    span = recorded.tracer.start_span("op", attributes={"key": ["first", "x" * 5_000_000, "last"], "next": [1]})
+    assert dict(span.attributes) == {"key": ("first",), "next": (1,)}
 
 
 @pytest.mark.parametrize("key", ["", None, 17, b"bytes"])

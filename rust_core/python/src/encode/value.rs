@@ -7,10 +7,20 @@ use crate::api::{self, Api};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
+use pyspan_core::otlp::schema::MAX_DEPTH;
 use pyspan_core::span::{Value, put_array_element, put_key_value};
 
-/// Containers nest at most this deep; what lies deeper becomes null, with a warning.
-const MAX_DEPTH: usize = 32;
+/// Where a value lies in the request: resource spans, scope spans, span, event, attribute, value. What nests beyond
+/// [`MAX_DEPTH`] messages from there becomes null, with a warning: nobody could read it.
+const VALUE_DEPTH: u32 = 6;
+/// A list within a list lies two messages deeper (the array, the value), a map within a map three.
+const ARRAY_DEPTH: u32 = 2;
+const MAP_DEPTH: u32 = 3;
+/// Lists and maps are cut where they encode to more, with a warning: one that holds itself, or a few that hold each
+/// other many times, double with each level. A request of this size is what gRPC receivers take by default.
+const MAX_BYTES: usize = 4 << 20;
+/// What the headers around an element take, as long as it is short.
+const HEADER_BYTES: usize = 8;
 
 /// A converted value: what a Python object holds itself, or bytes of its own.
 pub enum Encoded<'a> {
@@ -34,17 +44,11 @@ impl Encoded<'_> {
 
 /// Converts `value`; odd types become their `str()`, or null where that says nothing, with a warning.
 #[inline]
-pub fn encode<'a>(
-    py: Python<'_>,
-    api: &Api,
-    value: &'a Bound<'_, PyAny>,
-    max_length: Option<u32>,
-    depth: usize,
-) -> Encoded<'a> {
+pub fn encode<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Encoded<'a> {
     if let Some(plain) = encode_plain(value, max_length) {
         return Encoded::Borrowed(plain);
     }
-    encode_odd(py, api, value, max_length, depth)
+    encode_odd(py, api, value, max_length)
 }
 
 #[inline]
@@ -75,88 +79,116 @@ fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
 }
 
 #[cold]
-fn encode_odd<'a>(
-    py: Python<'_>,
-    api: &Api,
-    value: &'a Bound<'_, PyAny>,
-    max_length: Option<u32>,
-    depth: usize,
-) -> Encoded<'a> {
-    if value.is_none() {
-        return Encoded::Borrowed(Value::Null);
-    }
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
-    }
-    if let Ok(text) = value.cast::<PyString>() {
-        return encode_text(py, api, text, max_length);
-    }
-    if value.is_instance_of::<PyInt>() {
-        return encode_int(value);
-    }
-    if let Ok(number) = value.cast::<PyFloat>() {
-        return Encoded::Borrowed(Value::Double(number.value()));
-    }
-    encode_container(py, api, value, max_length, depth)
-}
-
-fn encode_container<'a>(
-    py: Python<'_>,
-    api: &Api,
-    value: &'a Bound<'_, PyAny>,
-    max_length: Option<u32>,
-    depth: usize,
-) -> Encoded<'a> {
-    let is_sequence =
-        value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.cast::<PySequence>().is_ok();
-    let is_mapping = !is_sequence && value.cast::<PyMapping>().is_ok();
-    if !is_sequence && !is_mapping {
-        return encode_unknown(py, api, value);
-    }
-    if depth >= MAX_DEPTH {
+fn encode_odd<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Encoded<'a> {
+    let mut walk = Walk { py, api, max_length, bytes_left: MAX_BYTES, is_cut: false, is_too_deep: false };
+    let encoded = walk.odd(value, VALUE_DEPTH);
+    if walk.is_too_deep {
         api::warn(py, &api.logger, "attribute value nests too deep, the rest becomes null", &[]);
-        return Encoded::Borrowed(Value::Null);
     }
-    let encoded = if is_sequence {
-        encode_sequence(py, api, value, max_length, depth).map(Encoded::Array)
-    } else {
-        encode_mapping(py, api, value, max_length, depth).map(Encoded::Map)
-    };
-    encoded.unwrap_or_else(|error| {
-        api::log_exception(py, &api.logger, "attribute value could not be read, it becomes null", error);
-        Encoded::Borrowed(Value::Null)
-    })
+    if walk.is_cut {
+        api::warn(py, &api.logger, "attribute value takes more than 4 MiB, the rest is cut off", &[]);
+    }
+    encoded
 }
 
-fn encode_sequence(
-    py: Python<'_>,
-    api: &Api,
-    value: &Bound<'_, PyAny>,
+/// The way through one value and the containers in it.
+struct Walk<'py, 'api> {
+    py: Python<'py>,
+    api: &'api Api,
     max_length: Option<u32>,
-    depth: usize,
-) -> PyResult<Vec<u8>> {
-    let mut out = Vec::new();
-    for element in value.try_iter()? {
-        put_array_element(&mut out, &encode(py, api, &element?, max_length, depth + 1).as_value());
-    }
-    Ok(out)
+    bytes_left: usize,
+    is_cut: bool,
+    is_too_deep: bool,
 }
 
-fn encode_mapping(
-    py: Python<'_>,
-    api: &Api,
-    value: &Bound<'_, PyAny>,
-    max_length: Option<u32>,
-    depth: usize,
-) -> PyResult<Vec<u8>> {
-    let mut out = Vec::new();
-    for item in value.cast::<PyMapping>()?.items()?.iter() {
-        let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        if let Some(key) = item_key(py, api, &key) {
-            put_key_value(&mut out, 1, key.as_str(), &encode(py, api, &value, max_length, depth + 1).as_value());
+impl Walk<'_, '_> {
+    fn any<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
+        encode_plain(value, self.max_length).map_or_else(|| self.odd(value, depth), Encoded::Borrowed)
+    }
+
+    fn odd<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
+        if value.is_none() {
+            return Encoded::Borrowed(Value::Null);
         }
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
+        }
+        if let Ok(text) = value.cast::<PyString>() {
+            return encode_text(self.py, self.api, text, self.max_length);
+        }
+        if value.is_instance_of::<PyInt>() {
+            return encode_int(value);
+        }
+        if let Ok(number) = value.cast::<PyFloat>() {
+            return Encoded::Borrowed(Value::Double(number.value()));
+        }
+        self.container(value, depth)
     }
-    Ok(out)
+
+    fn container<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
+        let is_sequence =
+            value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.cast::<PySequence>().is_ok();
+        let is_mapping = !is_sequence && value.cast::<PyMapping>().is_ok();
+        if !is_sequence && !is_mapping {
+            return encode_unknown(self.py, self.api, value);
+        }
+        let inner_depth = depth + if is_sequence { ARRAY_DEPTH } else { MAP_DEPTH };
+        if inner_depth > MAX_DEPTH {
+            self.is_too_deep = true;
+            return Encoded::Borrowed(Value::Null);
+        }
+        let encoded = if is_sequence {
+            self.sequence(value, inner_depth).map(Encoded::Array)
+        } else {
+            self.mapping(value, inner_depth).map(Encoded::Map)
+        };
+        encoded.unwrap_or_else(|error| {
+            api::log_exception(self.py, &self.api.logger, "attribute value could not be read, it becomes null", error);
+            Encoded::Borrowed(Value::Null)
+        })
+    }
+
+    fn sequence(&mut self, value: &Bound<'_, PyAny>, depth: u32) -> PyResult<Vec<u8>> {
+        let mut out = Vec::new();
+        for element in value.try_iter()? {
+            let element = element?;
+            let encoded = self.any(&element, depth);
+            if self.takes("", &encoded) {
+                put_array_element(&mut out, &encoded.as_value());
+            }
+            if self.is_cut {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    fn mapping(&mut self, value: &Bound<'_, PyAny>, depth: u32) -> PyResult<Vec<u8>> {
+        let mut out = Vec::new();
+        for item in value.cast::<PyMapping>()?.items()?.iter() {
+            let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            let Some(key) = item_key(self.py, self.api, &key) else { continue };
+            let encoded = self.any(&value, depth);
+            if self.takes(key.as_str(), &encoded) {
+                put_key_value(&mut out, 1, key.as_str(), &encoded.as_value());
+            }
+            if self.is_cut {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Takes an element off the bytes that are left, and returns whether it goes in. A container does always: what is
+    /// in it has been counted, and cut where there was too much.
+    fn takes(&mut self, key: &str, encoded: &Encoded<'_>) -> bool {
+        let is_container = matches!(encoded, Encoded::Array(_) | Encoded::Map(_));
+        let content = if is_container { 0 } else { encoded.as_value().encoded_len() };
+        let left = self.bytes_left.checked_sub(HEADER_BYTES + key.len() + content);
+        self.is_cut |= left.is_none();
+        self.bytes_left = left.unwrap_or(0);
+        is_container || left.is_some()
+    }
 }
 
 /// Takes `str()` where the type defines one.

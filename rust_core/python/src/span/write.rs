@@ -43,7 +43,7 @@ impl Span {
     pub(super) fn set_any_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
         let (api, limits) = (self.api(py), self.limits(py));
         let key = encode::key_text(py, api, key);
-        let value = encode::encode(py, api, value, limits.span_attribute_length, 0);
+        let value = encode::encode(py, api, value, limits.span_attribute_length);
         let key = key.as_ref().map(encode::Text::as_str);
         let mut state = self.state.borrow_mut(py);
         encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
