@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from pyspan.errors import FaultError, PermanentError, RefusedError, RetryableError, TooLargeError
+from pyspan.errors import FaultError, MalformedError, PermanentError, RefusedError, RetryableError, TooLargeError
 from pyspan.pipeline.limits import ByteLimit
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Bisecting:
             self._stats.stuck += 1
             self._on_stuck()
         piece = pieces.pop()
-        halves = piece.split()
+        halves = _halves(piece)
         if halves is None:
             pieces.insert(0, piece)
             await anyio.sleep(LONGEST_FAULT_PAUSE)
@@ -114,7 +114,7 @@ class Bisecting:
         refused = error.batch or pieces[-1]
         if named:
             self._stats.deliver(len(pieces[-1]) - len(refused))
-        halves = None if named or isinstance(error, RefusedError) or not may_split else refused.split()
+        halves = None if named or isinstance(error, RefusedError) or not may_split else _halves(refused)
         if isinstance(error, TooLargeError):
             self._limit.learn(refused)
         if halves is None:
@@ -172,3 +172,10 @@ class _Search:
         pause = min(LONGEST_FAULT_PAUSE, FIRST_FAULT_PAUSE * 2.0 ** min(self._faults, 30))
         self._faults += 1
         return pause if now + pause - self._first_fault <= self._patience else None
+
+
+def _halves(batch: Batch) -> tuple[Batch, Batch] | None:
+    try:
+        return batch.split()
+    except MalformedError:  # nothing tells where one span of it ends and the next begins
+        return None

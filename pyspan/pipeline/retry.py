@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from pyspan.errors import PermanentError, RefusedError, RetryableError
+from pyspan.errors import MalformedError, PermanentError, RefusedError, RetryableError
 
 if TYPE_CHECKING:
     from pyspan._core import Batch
@@ -47,7 +47,7 @@ class Retrying:
         """Deliver the batch.
 
         Raises:
-            PermanentError: the receiver refused the batch for good.
+            PermanentError: the receiver refused the batch for good, or it cannot be read.
             RetryableError: it has failed `MOST_TRIES` times while others passed.
         """
         attempt, taken = 0, self._stats.batches
@@ -58,6 +58,7 @@ class Retrying:
 
     async def _try(self, batch: Batch, attempt: int, taken: int) -> float | None:
         """Return the pause before the next attempt, None after a success; `taken` requests were taken at the start."""
+        begun = anyio.current_time()
         try:
             await self._exporter.export(batch)
         except RetryableError as error:
@@ -70,6 +71,13 @@ class Retrying:
             if self._settings.give_up_after is not None or not isinstance(error, RefusedError):
                 raise
             return self._pause(attempt, None)
+        except anyio.get_cancelled_exc_class():  # the time for the batch is up, or for all, and the receiver silent
+            waited = anyio.current_time() - begun
+            self._stats.fail("timeout", f"no answer in the {waited:.1f} s that were left for it")
+            raise
+        except MalformedError as error:
+            self._stats.fail("malformed", str(error))
+            raise PermanentError(f"the batch cannot be read: {error}", status="malformed") from error
         except Exception as error:  # noqa: BLE001 - a fault in an exporter must neither end the worker nor lose the batch
             self._stats.fail("unexpected", f"the exporter failed unexpectedly: {error!r}")
             return self._pause(attempt, None)

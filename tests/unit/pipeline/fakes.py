@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pyspan._core import Batch, SpanQueue, SpoolReader
 
-__all__ = ["FakeQueue", "FakeReader", "FakeSource", "batch", "names"]
+__all__ = ["FakeBatch", "FakeQueue", "FakeReader", "FakeSource", "batch", "names"]
 
 SPAN_BYTES = 100
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
 
-from pyspan.errors import FaultError, PermanentError, RefusedError, RetryableError, TooLargeError
+from pyspan.errors import FaultError, MalformedError, PermanentError, RefusedError, RetryableError, TooLargeError
 from pyspan.pipeline import bisect
 from pyspan.pipeline.bisect import LONGEST_PAUSE, MOST_REFUSALS, Bisecting
 from pyspan.pipeline.limits import ByteLimit
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.testing import FlakyExporter
-from tests.unit.pipeline.fakes import batch, names
+from tests.unit.pipeline.fakes import FakeBatch, batch, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,3 +204,13 @@ async def test_a_dead_letter_that_cannot_be_written_is_an_error() -> None:
     stage = Bisecting(FlakyExporter([PermanentError("400")]), Stats("test"), give_up_after=None, dead_letter=full_disk)
     with pytest.raises(OSError, match="No space"):
         await stage.export(batch("a"))
+
+
+async def test_a_refused_batch_that_cannot_be_taken_apart_is_set_aside_whole() -> None:
+    class Glued(FakeBatch):
+        def split(self) -> tuple[FakeBatch, FakeBatch] | None:
+            raise MalformedError("messages nested too deeply at byte 7")
+
+    bench = Bench(poisoned("b"))
+    await bench.export(cast("Batch", Glued(["a", "b"])))
+    assert (names(bench.dead), bench.stats.dead_lettered) == ([["a", "b"]], 2)

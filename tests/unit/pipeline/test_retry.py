@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pyspan.config import RetrySettings
-from pyspan.errors import PermanentError, RefusedError, RetryableError
+from pyspan.errors import MalformedError, PermanentError, RefusedError, RetryableError
 from pyspan.pipeline.retry import MOST_TRIES, Retrying
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.testing import FlakyExporter
@@ -104,3 +104,10 @@ async def test_what_fails_again_and_again_while_others_pass_is_handed_back(pause
     with pytest.raises(RetryableError, match="503"):
         await stage.export(batch("a", "b"))
     assert (exporter.attempts, pauses) == (MOST_TRIES, [1, 2, 4, 8])
+
+
+async def test_what_cannot_be_read_is_refused_at_once_since_it_never_will_be(pauses: list[float]) -> None:
+    stage, stats = retrying(FlakyExporter([MalformedError("messages nested too deeply")]))
+    with pytest.raises(PermanentError, match="the batch cannot be read: messages nested too deeply"):
+        await stage.export(batch("a"))
+    assert (pauses, stats.failures) == ([], {"malformed": 1})
