@@ -26,10 +26,6 @@ Compression = Literal["gzip", "zstd", "none"]
 COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "zstd")
 _OTLP_OPTIONS = ("headers", "compression", "timeout", "certificate", "client-certificate", "client-key")
 _OPTIONS = {"otlp": _OTLP_OPTIONS, "otlp-grpc": _OTLP_OPTIONS, "kafka": KAFKA_OPTIONS, "file": ()}
-# The client sets these itself: with two of one of them no receiver takes a request.
-_OWN_HEADERS = frozenset(
-    {"connection", "content-encoding", "content-length", "content-type", "host", "te", "transfer-encoding"}
-)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _parse_timeout = between(parse_seconds, "1ms", "10m")
@@ -114,9 +110,6 @@ def _name(value: object) -> str:
 def _headers(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError('headers are a table of text (write headers = { authorization = "Bearer ${TOKEN}" })')
-    own = [name for name in value if str(name).lower() in _OWN_HEADERS]
-    if own:
-        raise ValueError(f"header {own[0]!r} is set for each request by itself (leave it out)")
     return check_headers([(name, _expand(f"header {name!r}", text)) for name, text in value.items()])
 
 

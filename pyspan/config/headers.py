@@ -17,6 +17,24 @@ __all__ = ["check_headers", "parse_headers"]
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# What says how long, of what kind and for whom a request is: the client writes it, and a second word would contradict.
+FRAMING = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "grpc-encoding",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 def parse_headers(text: str, key: str, place: str = PLACE) -> dict[str, str]:
@@ -36,7 +54,8 @@ def check_headers(entries: Iterable[tuple[object, object]]) -> dict[str, str]:
     """Return entries that are HTTP headers, their names in lower case.
 
     Raises:
-        ValueError: an entry is no header; values are left out of the message, since they are secrets.
+        ValueError: an entry is no header, or one that the client writes itself; values are left out of the message,
+            since they are secrets.
     """
     checked = {}
     for name, value in entries:
@@ -44,6 +63,8 @@ def check_headers(entries: Iterable[tuple[object, object]]) -> dict[str, str]:
             raise ValueError(f"the entry {name!r} is no HTTP header")
         if not isinstance(value, str) or not VALUE.fullmatch(value):
             raise ValueError(f"the value of {name!r} is none of an HTTP header")
+        if name.lower() in FRAMING:
+            raise ValueError(f"header {name!r} is set for each request by itself (leave it out)")
         checked[name.lower()] = value
     return checked
 
