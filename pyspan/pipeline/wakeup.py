@@ -1,4 +1,4 @@
-"""Waiting in the event loop for the eventfd of a native queue or spool."""
+"""Waiting in the event loop for the eventfd of a native queue or spool, or for a pipe that is full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Wakeup"]
+__all__ = ["Wakeup", "writable"]
 
 
 class Signal(Protocol):
@@ -55,3 +55,13 @@ class Wakeup:
         self._signal.clear_wakeup()
         self._on_signal()
         self._event.set()
+
+
+async def writable(file: int) -> None:
+    """Wait until a pipe or a terminal takes more."""
+    loop, event = asyncio.get_running_loop(), anyio.Event()
+    loop.add_writer(file, event.set)
+    try:
+        await event.wait()
+    finally:
+        loop.remove_writer(file)
