@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtlpExporter"]
 
-NO_OTLP = "the reply is no OTLP response"  # the native client's word for a success that some other server tells
+NO_OTLP = "the reply is no OTLP response"  # so begins what the native client says of another server's success
 
 
 class OtlpExporter:
@@ -51,7 +51,7 @@ class OtlpExporter:
         error = error_of(reply, self._endpoint, self._origins)
         if error is not None:
             raise error
-        self._stats.odd = reply.message == NO_OTLP
+        self._stats.odd = reply.message.startswith(NO_OTLP)
         if reply.rejected_spans:
             self._stats.reject(min(reply.rejected_spans, len(batch)), reply.message)
         elif reply.message:

@@ -125,7 +125,7 @@ def test_a_host_that_is_not_there() -> None:
         (Answer(503), "asks to try again: http 503"),
         (Answer(reset=True), "(check OTEL_EXPORTER_OTLP_ENDPOINT)"),
         (partial_success(1, "quota"), "rejected 1 spans of a batch it took: quota"),
-        (Answer(200, b"<html>"), "took a batch and said: the reply is no OTLP response"),
+        (Answer(200, b"<html>"), "the reply is no OTLP response but 6 bytes, application/x-protobuf: <html>"),
     ],
 )
 def test_an_answer_that_is_none_of_success(sink: OtlpSink, answer: Answer, said: str) -> None:

@@ -105,9 +105,19 @@ async fn retry_after_is_read_in_seconds_and_as_a_date() {
 #[tokio::test]
 async fn a_reply_that_is_no_otlp_is_a_success_with_a_remark() {
     let answer = ask(Act::Say(reply("200 OK", PROTOBUF, b"\xff\xff"))).await;
-    assert_eq!((answer.kind, answer.message.as_str()), (Kind::Ok, "the reply is no OTLP response"));
+    let remark = "the reply is no OTLP response but 2 bytes, application/x-protobuf: \u{fffd}\u{fffd}";
+    assert_eq!((answer.kind, answer.message.as_str()), (Kind::Ok, remark));
+    let answer = ask(Act::Say(reply("200 OK", "content-type: text/html\r\n", b"<html>Log in"))).await;
+    let remark = "the reply is no OTLP response but 12 bytes, text/html: <html>Log in";
+    assert_eq!((answer.kind, answer.message.as_str()), (Kind::Ok, remark));
     let answer = ask(Act::Say(reply("200 OK", PROTOBUF, &vec![0; 1 << 20]))).await;
     assert_eq!((answer.kind, answer.rejected_spans), (Kind::Ok, 0));
+}
+
+#[tokio::test]
+async fn what_a_peer_says_is_one_line_that_commands_no_terminal() {
+    let answer = ask(Act::Say(reply("400 No", "", "bad\x1b[31m\nFAKE \u{202e}LINE".as_bytes()))).await;
+    assert_eq!(answer.message, r"bad\u{1b}[31m\nFAKE \u{202e}LINE");
 }
 
 #[tokio::test]

@@ -185,3 +185,34 @@ def test_a_backend_that_comes_back_gets_everything(sink: OtlpSink) -> None:
     assert worker.force_flush(10) is True
     worker.shutdown(10)
     assert sink.delivered() == Counter(made)
+
+
+@pytest.mark.anyio
+async def test_a_receiver_cannot_write_lines_of_its_own_into_the_log(
+    sink: OtlpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = "bad\x1b[31m\nFAKE LOG LINE"
+    sink.answer_next(Answer(400, forged.encode()), partial_success(1, forged))
+    await ship(sink, real_batch(1), real_batch(1))
+    assert len(caplog.messages) == 3  # refused, set aside, and rejected in part
+    assert all(r"bad\u{1b}[31m\nFAKE LOG LINE" in message for message in caplog.messages)
+
+
+@pytest.mark.anyio
+async def test_a_success_that_is_no_otlp_is_warned_about_by_what_came(
+    sink: OtlpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink.answer_next(Answer(200, b"<html>Please log in"))
+    stats, _ = await ship(sink, real_batch(1))
+    assert stats.failures == {"odd_reply": 1}
+    assert "no OTLP response but 19 bytes, application/x-protobuf: <html>Please log in" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_receiver_that_is_silent_until_a_batch_is_given_up_is_counted_as_a_timeout(
+    sink: OtlpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink.answer_next(Answer(delay=2))
+    stats, _ = await ship(sink, real_batch(3), retry=RetrySettings(give_up_after=0.3))
+    assert (stats.dropped, stats.failures) == ({"gave_up": 3}, {"timeout": 1})
+    assert "3 spans dropped (gave_up): no answer in the 0." in caplog.text

@@ -121,11 +121,11 @@ impl OtlpClient {
     async fn exchange(&self, body: Bytes, timeout: Duration) -> Reply {
         let connection = match self.connect() {
             Ok(connection) => connection,
-            Err(error) => return Reply::transport(error.to_string()),
+            Err(error) => return Reply::transport(&error.to_string()),
         };
         match self.attempt(&connection, body, timeout).await {
             Ok(reply) => reply,
-            Err(error) => Reply::transport(connect::describe(error)),
+            Err(error) => Reply::transport(&connect::describe(error)),
         }
     }
 
@@ -170,7 +170,7 @@ impl OtlpClient {
     /// After a timeout the connection may be a black hole that HTTP/2 would use again: the next call gets a new one.
     fn give_up(&self, timeout: Duration) -> Reply {
         self.close();
-        Reply::timeout(format!("no reply from {} within {timeout:?}", self.url()))
+        Reply::timeout(&format!("no reply from {} within {timeout:?}", self.url()))
     }
 }
 

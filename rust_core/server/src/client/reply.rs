@@ -14,6 +14,8 @@ use crate::rpc::{PartialSuccess, Status};
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 /// How much of a plain-text refusal is worth a log line.
 const MAX_MESSAGE_CHARS: usize = 300;
+/// No message is longer, whoever wrote it.
+const MAX_LINE_CHARS: usize = 1000;
 
 /// The level on which an export succeeded or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,22 +64,23 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(kind: Kind, code: u32, message: String) -> Self {
-        Self { kind, code, message, retry_after: None, rejected_spans: 0, sent_bytes: 0 }
+    /// Takes what the peer said as it may be logged.
+    pub(super) fn new(kind: Kind, code: u32, message: &str) -> Self {
+        Self { kind, code, message: printable(message), retry_after: None, rejected_spans: 0, sent_bytes: 0 }
     }
 
-    pub(super) fn transport(message: String) -> Self {
+    pub(super) fn transport(message: &str) -> Self {
         Self::new(Kind::Transport, 0, message)
     }
 
-    pub(super) fn timeout(message: String) -> Self {
+    pub(super) fn timeout(message: &str) -> Self {
         Self::new(Kind::Timeout, 0, message)
     }
 
-    fn success(code: u32, response: Option<PartialSuccess>) -> Self {
-        let unread = || PartialSuccess { error_message: "the reply is no OTLP response".into(), rejected_spans: 0 };
-        let partial = response.unwrap_or_else(unread);
-        Self { rejected_spans: partial.rejected_spans, ..Self::new(Kind::Ok, code, partial.error_message) }
+    fn success(code: u32, response: Option<PartialSuccess>, headers: &HeaderMap, body: &[u8]) -> Self {
+        let partial =
+            response.unwrap_or_else(|| PartialSuccess { error_message: odd(headers, body), rejected_spans: 0 });
+        Self { rejected_spans: partial.rejected_spans, ..Self::new(Kind::Ok, code, &partial.error_message) }
     }
 }
 
@@ -89,12 +92,12 @@ pub(super) async fn read_http(response: reqwest::Response) -> reqwest::Result<Re
     if (200..300).contains(&status) {
         let empty = body.bytes.is_empty();
         let partial = if protobuf || empty { PartialSuccess::decode(&body.bytes) } else { None };
-        return Ok(Reply::success(code, partial));
+        return Ok(Reply::success(code, partial, &headers, &body.bytes));
     }
     let refusal = Some(&body.bytes).filter(|_| protobuf).and_then(|bytes| Status::decode(bytes));
     let message = refusal.as_ref().map_or_else(|| excerpt(&body.bytes), |status| status.message.clone());
     let retry_after = parse_retry_after(&headers).or(refusal.and_then(|status| status.retry_after));
-    Ok(Reply { retry_after, ..Reply::new(Kind::Http, code, message) })
+    Ok(Reply { retry_after, ..Reply::new(Kind::Http, code, &message) })
 }
 
 pub(super) async fn read_grpc(response: reqwest::Response) -> reqwest::Result<Reply> {
@@ -104,12 +107,12 @@ pub(super) async fn read_grpc(response: reqwest::Response) -> reqwest::Result<Re
         return Ok(without_status(status, &headers, &body.bytes));
     };
     if code == code::OK {
-        return Ok(Reply::success(code, read_response(&headers, body.bytes)));
+        return Ok(Reply::success(code, read_response(&headers, body.bytes.clone()), &headers, &body.bytes));
     }
     let message = trailers.get("grpc-message").map(|value| grpc::decode_message(value.as_bytes()));
     let details = trailers.get("grpc-status-details-bin").and_then(|value| grpc::decode_binary(value.as_bytes()));
     let retry_after = details.and_then(|bytes| Status::decode(&bytes)?.retry_after);
-    Ok(Reply { retry_after, ..Reply::new(Kind::Grpc, code, message.unwrap_or_default()) })
+    Ok(Reply { retry_after, ..Reply::new(Kind::Grpc, code, &message.unwrap_or_default()) })
 }
 
 #[derive(Default)]
@@ -134,11 +137,11 @@ async fn read(response: reqwest::Response) -> reqwest::Result<(u16, HeaderMap, B
 /// A reply without `grpc-status` is a proxy's, or was cut off.
 fn without_status(status: u16, headers: &HeaderMap, body: &[u8]) -> Reply {
     if status == 200 {
-        return Reply::transport("the gRPC reply ended without grpc-status".into());
+        return Reply::transport("the gRPC reply ended without grpc-status");
     }
     let message = format!("HTTP status {status} instead of a gRPC reply: {}", excerpt(body));
     let retry_after = parse_retry_after(headers);
-    Reply { retry_after, ..Reply::new(Kind::Grpc, grpc::code_for_http(status), message) }
+    Reply { retry_after, ..Reply::new(Kind::Grpc, grpc::code_for_http(status), &message) }
 }
 
 /// Reads a response that may be compressed: grpc-go answers in the encoding of the request, whatever we accept.
@@ -153,6 +156,26 @@ fn read_response(headers: &HeaderMap, body: Bytes) -> Option<PartialSuccess> {
 
 fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(body).trim().chars().take(MAX_MESSAGE_CHARS).collect()
+}
+
+/// Says what came in the place of a response: a login page or a proxy's greeting is told by its first words.
+fn odd(headers: &HeaderMap, body: &[u8]) -> String {
+    let kind = headers.get(CONTENT_TYPE).map_or("of no type".into(), |kind| String::from_utf8_lossy(kind.as_bytes()));
+    format!("the reply is no OTLP response but {} bytes, {kind}: {}", body.len(), excerpt(body))
+}
+
+/// Returns the start of a text in one line, so that nobody who writes to us writes lines of his own into our logs, or
+/// commands to the terminal that shows them.
+fn printable(text: &str) -> String {
+    let mut line = String::new();
+    for letter in text.chars().take(MAX_LINE_CHARS) {
+        if letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 /// Seconds or an HTTP date; a date in the past means at once.
