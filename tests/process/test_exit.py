@@ -190,3 +190,49 @@ def test_sigterm_with_the_backend_dead_says_what_is_lost() -> None:
     _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGTERM
     assert "OTLPSpanExporter: 1 spans not delivered" in errors
+
+
+HANGING = """
+from pyspan.sdk.trace import SpanProcessor, TracerProvider
+from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter, SimpleSpanProcessor, SpanExporter
+class HangingExporter(SpanExporter):
+    def export(self, spans): time.sleep(0 if BAD != "export" else 60)
+    def shutdown(self): time.sleep(0 if BAD != "shutdown" else 60)
+class HangingProcessor(SpanProcessor):
+    def shutdown(self): time.sleep(60)
+    def force_flush(self, timeout_millis=30000): time.sleep(60)
+provider = TracerProvider()
+provider.add_span_processor({
+    "simple": lambda: SimpleSpanProcessor(HangingExporter()),
+    "batch": lambda: BatchSpanProcessor(HangingExporter()),
+    "own": HangingProcessor,
+}[KIND]())
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+provider.get_tracer("x").start_span("behind it").end()
+"""
+ENDS = "HangingExporter.shutdown|1 spans dropped: HangingExporter|HangingProcessor.(shutdown|force_flush)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "how"),
+    [
+        ("simple", "shutdown", None),
+        ("batch", "shutdown", None),
+        ("batch", "export", None),
+        ("own", "", None),
+        ("own", "", signal.SIGTERM),
+    ],
+)
+def test_code_of_others_that_hangs_holds_up_neither_the_end_nor_the_spans_behind_it(
+    sink: OtlpSink, kind: str, bad: str, how: signal.Signals | None
+) -> None:
+    process = start(f"KIND, BAD = {kind!r}, {bad!r}{HANGING}{EXITING if how is None else WAITING}", sink.endpoint)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    begun = time.monotonic()
+    if how is not None:
+        process.send_signal(how)
+    _, errors = process.communicate(timeout=50)
+    assert time.monotonic() - begun < 20  # 5 s and a line, on a machine that is busy
+    assert re.search(ENDS, errors), errors
+    assert sum(sink.delivered().values()) == 2

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace._fork import in_forked_child
-from pyspan.sdk.trace._processor import SpanProcessor
+from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, check_processor, shutdown_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,12 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
         in_forked_child(self, ConcurrentMultiSpanProcessor._start_threads)
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Add one."""
+        """Add one.
+
+        Raises:
+            TypeError: it is no processor.
+        """
+        check_processor(span_processor)
         with self._lock:
             self._span_processors += (span_processor,)
 
@@ -46,7 +51,7 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
 
     def shutdown(self) -> None:
         """Shut down all."""
-        self._call_all(lambda processor: processor.shutdown())
+        self._call_all(lambda processor: shutdown_within(processor, SHUTDOWN_MILLIS))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all; False where one failed or the time was up."""

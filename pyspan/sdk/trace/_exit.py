@@ -13,6 +13,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyspan.sdk.trace._deadline import counting_down, in_thread, process, share
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 # How long the line that says what is lost may take to be written.
 LAST_LINE = 1.0
-JOIN_PIECE = 0.2
 
 
 class Worker(Protocol):
@@ -78,7 +78,7 @@ class _Watch:
     """Stands for this module among what is renewed in a forked child."""
 
     is_watching = False
-    is_ending = False
+    is_ending = False  # a signal that comes now is the second word
 
 
 _watcher = _Watch()
@@ -93,20 +93,14 @@ def _watch() -> None:
 
 
 def _shut_down_all() -> None:
-    _watcher.is_ending = True
+    _watcher.is_ending = process.is_ending = True
     deadline = time.monotonic() + SHUTDOWN_MILLIS / 1000
-    for shut_down in _shutdowns():
-        deadline = _shut_down_by(deadline, shut_down)
-
-
-def _shut_down_by(deadline: float, shut_down: Callable[[float], object]) -> float:
-    """Return the deadline for the next: Ctrl-C makes it now, so that each still says what it has lost."""
-    try:
-        shut_down(max(0.0, deadline - time.monotonic()))
-    except KeyboardInterrupt:
-        deadline = time.monotonic()
-        shut_down(0.0)
-    return deadline
+    for others, shut_down in counting_down(_shutdowns()):
+        try:
+            shut_down(max(0.0, share(deadline, others)))
+        except KeyboardInterrupt:  # noqa: PERF203 - Ctrl-C makes the deadline now, so that each still says what is lost
+            deadline = time.monotonic()
+            shut_down(0.0)
 
 
 def _shutdowns() -> list[Callable[[float], object]]:
@@ -121,12 +115,17 @@ def _shut_down(part: TracerProvider | Wiring, timeout: float) -> None:
 
 def _flush_all(timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    for wiring, provider in list(_wirings.items()):
+    for others, (wiring, provider) in counting_down(list(_wirings.items())):
         part = provider() or wiring
-        if part.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) is False:
+        if part.force_flush(max(0, int(share(deadline, others) * 1000))) is False:
             _say_left(wiring)
     for worker in list(_ending):
         worker.shutdown(max(0.0, deadline - time.monotonic()))
+
+
+def _flush_at_last(timeout: float) -> None:
+    process.is_ending = True
+    _flush_all(timeout)
 
 
 def _say_all_left() -> None:
@@ -146,40 +145,23 @@ def _say_left(wiring: Wiring) -> None:
 def _on_sigterm(number: int, _: Any) -> None:
     """Flush, then die as the process would have died without us.
 
-    It is no shutdown, since process 1 of a container survives the signal and goes on. A second signal, and one that
-    comes while Python exits, waits for nothing but the line that says what is lost.
+    That is done in another thread: the one interrupted here can hold a lock that is needed. It is no shutdown, since
+    process 1 of a container survives the signal and goes on. A second signal, and one that comes while Python exits,
+    waits for nothing but the line that says what is lost.
     """
     if _watcher.is_ending:
-        _in_thread(_say_all_left, LAST_LINE)
+        in_thread(_say_all_left, LAST_LINE)
     else:
-        _watcher.is_ending = True
+        _watcher.is_ending = process.is_ending = True
         timeout = SHUTDOWN_MILLIS / 1000
         try:
-            _in_thread(partial(_flush_all, timeout), timeout + LAST_LINE)
+            in_thread(partial(_flush_all, timeout), timeout + LAST_LINE)
         except KeyboardInterrupt:
-            _in_thread(_say_all_left, LAST_LINE)
+            in_thread(_say_all_left, LAST_LINE)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     signal.signal(number, _on_sigterm)
-    _watcher.is_ending = False
-
-
-def _in_thread(work: Callable[[], object], timeout: float) -> None:
-    """Work in another thread for up to `timeout` seconds: the one interrupted here can hold a lock that is needed."""
-    thread = threading.Thread(target=work, name="pyspan-sigterm", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # Python is exiting and starts none
-        work()
-    else:
-        _join(thread, timeout)
-
-
-def _join(thread: threading.Thread, timeout: float) -> None:
-    """Join in pieces: a signal that the system hands to another thread does not interrupt a wait."""
-    deadline = time.monotonic() + timeout
-    while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-        thread.join(min(left, JOIN_PIECE))
+    _watcher.is_ending = process.is_ending = False
 
 
 def _flush_at_end_of_worker() -> None:
@@ -199,7 +181,7 @@ def _flush_at_end_of_worker() -> None:
 def _add_finalizer(_: _Watch) -> None:
     util: Any = sys.modules["multiprocessing.util"]
     # Finalizers run from high to low priority; queues of multiprocessing end at 10, user code may trace until then.
-    util.Finalize(None, _flush_all, args=(SHUTDOWN_MILLIS / 1000,), exitpriority=0)
+    util.Finalize(None, _flush_at_last, args=(SHUTDOWN_MILLIS / 1000,), exitpriority=0)
 
 
 atexit.register(_shut_down_all)

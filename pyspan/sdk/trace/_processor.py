@@ -6,7 +6,10 @@ import inspect
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
+
+from pyspan.sdk.trace._deadline import call_within, counting_down, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from pyspan._core import Span
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
-__all__ = ["SHUTDOWN_MILLIS", "SpanProcessor", "SynchronousMultiSpanProcessor", "shutdown_within"]
+__all__ = ["SHUTDOWN_MILLIS", "SpanProcessor", "SynchronousMultiSpanProcessor", "check_processor", "shutdown_within"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,12 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
         self._on_change: Callable[[], object] | None = None
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Add one at the end."""
+        """Add one at the end.
+
+        Raises:
+            TypeError: it is no processor.
+        """
+        check_processor(span_processor)
         with self._lock:
             self._span_processors += (span_processor,)
         if self._on_change is not None:
@@ -74,19 +82,46 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Shut down all; those that take a timeout share the time there is."""
         deadline = time.monotonic() + timeout_millis / 1000
-        for processor in self._span_processors:
-            shutdown_within(processor, (deadline - time.monotonic()) * 1000)
+        for others, processor in counting_down(self._span_processors):
+            shutdown_within(processor, share(deadline, others) * 1000)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all; False where one failed or the time was up, which leaves out the rest."""
         deadline = time.monotonic() + timeout_millis / 1000
         all_flushed = True
-        for processor in self._span_processors:
-            rest = int((deadline - time.monotonic()) * 1000)
-            if rest <= 0:
+        for others, processor in counting_down(self._span_processors):
+            rest = share(deadline, others)
+            if int(rest * 1000) <= 0:
                 return False
-            all_flushed &= processor.force_flush(rest) is not False
+            all_flushed &= _flush_within(processor, rest)
         return all_flushed
+
+
+def check_processor(processor: object) -> None:
+    """Refuse what is no processor where it is given, not by an error at each span.
+
+    Raises:
+        TypeError: it lacks a method, or is a class.
+    """
+    missing = [name for name in METHODS if not callable(getattr(processor, name, None))]
+    if missing or isinstance(processor, type):
+        why = "is a class: give an instance" if isinstance(processor, type) else f"has no {missing[0]}()"
+        raise TypeError(f"span_processor={processor!r} {why}; a SpanProcessor has {', '.join(METHODS)}")
+
+
+METHODS = ("on_start", "on_end", "shutdown", "force_flush")
+
+
+def _is_ours(part: object, method: str) -> bool:
+    """Tell whether a method is pyspan's own: it keeps to the time that it is given."""
+    return str(getattr(getattr(type(part), method, None), "__module__", "")).startswith("pyspan.sdk.")
+
+
+def _flush_within(processor: SpanProcessor, seconds: float) -> bool:
+    flush = partial(processor.force_flush, int(seconds * 1000))
+    if _is_ours(processor, "force_flush"):
+        return flush() is not False
+    return call_within(lambda: flush() is not False, seconds, f"{type(processor).__name__}.force_flush()") is True
 
 
 def shutdown_within(part: object, timeout_millis: float) -> None:
@@ -96,7 +131,11 @@ def shutdown_within(part: object, timeout_millis: float) -> None:
     """
     shutdown: Callable[..., object] = part.shutdown  # type: ignore[attr-defined]  # all of them have it
     takes_timeout = "timeout_millis" in inspect.signature(shutdown).parameters
+    call = partial(shutdown, **({"timeout_millis": max(0.0, timeout_millis)} if takes_timeout else {}))
     try:
-        shutdown(**({"timeout_millis": max(0.0, timeout_millis)} if takes_timeout else {}))
+        if _is_ours(part, "shutdown"):
+            call()
+        else:
+            call_within(call, timeout_millis / 1000, f"{type(part).__name__}.shutdown()")
     except Exception:  # anybody's code
         logger.exception("%s could not be shut down", type(part).__name__)

@@ -76,7 +76,7 @@ class Batcher:
 
     def force_flush(self, timeout: float) -> bool:
         """Export what is queued; False where that took longer than `timeout` seconds, or after `shutdown`."""
-        if self._closed:
+        if self._closed or self._thread is threading.current_thread():  # the exporter asks: it cannot wait for itself
             return False
         if not self._start():
             self._export_all()
@@ -88,7 +88,13 @@ class Batcher:
             return self._wake.wait_for(lambda: self._answered >= mine, timeout)
 
     def shutdown(self, timeout: float) -> bool:
-        """Export the rest within `timeout` seconds, drop and count what is left, and shut the exporter down."""
+        """Export the rest within `timeout` seconds, drop and count what is left, and shut the exporter down.
+
+        Where the exporter asks for that itself, in `export`, it is done after it has returned.
+        """
+        if self._thread is threading.current_thread():
+            self.end()
+            return True
         deadline = time.monotonic() + timeout
         self._close()
         try:
