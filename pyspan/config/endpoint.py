@@ -58,6 +58,8 @@ def resolve_endpoint(
 
 def _split(given: Endpoint, *, insecure: bool) -> SplitResult:
     scheme = "http" if insecure else "https"
+    if any(letter.isspace() or not letter.isprintable() for letter in given.value):
+        raise problem(given.key, given.value, "there is a blank in it; write http://HOST:PORT", given.place)
     try:
         url = urlsplit(given.value if "://" in given.value else f"{scheme}://{given.value}")
         _ = url.port  # urlsplit checks the port only when it is asked for

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pyspan.sdk.trace._wiring import living_wirings
+from pyspan.sdk.trace._wiring import living_wirings, reports_of
 
 __all__ = ["stats"]
 
@@ -16,11 +16,10 @@ ALWAYS = (*SPANS, "accepted", "queued_spans", "in_flight", "exported", "dropped"
 def stats() -> dict[str, Any]:
     """Add up the counts of providers and exporters; `dropped` is the sum of all `dropped_<reason>`."""
     totals: Counter[str] = Counter(dict.fromkeys(ALWAYS, 0))
-    exporters: list[dict[str, Any]] = []
-    for wiring in living_wirings():
-        counts = wiring.stats()
-        exporters += counts.pop("exporters")
-        totals.update(counts)
+    wirings = living_wirings()
+    for wiring in wirings:
+        totals.update(wiring.counts())
+    exporters = reports_of([processor for wiring in wirings for processor in wiring.reporting()])
     for report in exporters:
         totals.update({name: count for name, count in report.items() if isinstance(count, int)})
     totals["dropped"] = sum(count for name, count in totals.items() if name.startswith("dropped_"))

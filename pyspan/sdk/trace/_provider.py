@@ -14,6 +14,7 @@ from pyspan.sdk._environment import OTEL_SDK_DISABLED, is_on
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
+from pyspan.sdk.trace._deadline import checked_millis
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
@@ -116,16 +117,28 @@ class TracerProvider(trace_api.TracerProvider):
         return self._tracers.find(scope, self._make_tracer)  # type: ignore[return-value]  # registered as one in pyspan.sdk.trace
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Add a processor, at any time; it is called after those before it."""
+        """Add a processor, at any time; it is called after those before it.
+
+        Raises:
+            TypeError: it is no processor.
+        """
         self._active_span_processor.add_span_processor(span_processor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Export what has ended so far; False where that took longer than `timeout_millis` or failed."""
-        return self._active_span_processor.force_flush(timeout_millis)
+        """Export what has ended so far; False where that took longer than `timeout_millis` or failed.
+
+        Raises:
+            ConfigurationError: `timeout_millis` is no number from 0 to 86,400,000.
+        """
+        return self._active_span_processor.force_flush(int(checked_millis(timeout_millis)))
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
-        """Export the rest within `timeout_millis` and take no more spans; what is lost by then is counted."""
-        self._wiring.shutdown(timeout_millis)
+        """Export the rest within `timeout_millis` and take no more spans; what is lost by then is counted.
+
+        Raises:
+            ConfigurationError: `timeout_millis` is no number from 0 to 86,400,000.
+        """
+        self._wiring.shutdown(checked_millis(timeout_millis))
         _exit.forget(self._wiring)
 
     def _make_recorder(self, resource: Resource) -> _core.Recorder:

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._concurrent import ConcurrentMultiSpanProcessor
     from pyspan.sdk.trace.id_generator import IdGenerator
 
-__all__ = ["Wiring", "living_wirings"]
+__all__ = ["Wiring", "living_wirings", "reports_of"]
 
 _living: weakref.WeakSet[Wiring] = weakref.WeakSet()
+
+
+def reports_of(processors: list[Any]) -> list[dict[str, Any]]:
+    """Return what they have counted, each once, however often and to however many providers it was added."""
+    distinct = {id(processor): processor for processor in processors}
+    return [processor._stats() for processor in distinct.values()]
 
 
 def living_wirings() -> list[Wiring]:
@@ -61,11 +67,18 @@ class Wiring:
         if recorder is not None:
             recorder.set_resource(self.resource, encoded, self.resource.schema_url)
 
-    def stats(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, int]:
         recorder = self._recorder()
-        processors = self.active._span_processors
-        reports = [stats() for processor in processors if (stats := getattr(processor, "_stats", None)) is not None]
-        return {**(recorder.counts() if recorder is not None else {}), "exporters": reports}
+        return recorder.counts() if recorder is not None else {}
+
+    def reporting(self) -> list[Any]:
+        """Return the processors that count."""
+        return [
+            processor for processor in self.active._span_processors if getattr(processor, "_stats", None) is not None
+        ]
+
+    def stats(self) -> dict[str, Any]:
+        return {**self.counts(), "exporters": reports_of(self.reporting())}
 
     def _handle_fork(self) -> None:
         self.update_resource(process_dependent_resource())

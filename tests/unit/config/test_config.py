@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pyspan.agent.exports import parse_export
 from pyspan.config import KafkaSecurity, KafkaSettings, OtlpSettings, read_pem
 from pyspan.errors import ConfigurationError
+from pyspan.sdk.trace.export import OTLPSpanExporter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +55,18 @@ def test_endpoint_and_protocol_follow_the_conventions(environ: dict[str, str], e
 )
 def test_headers_are_read_as_a_list_or_as_json(text: str, headers: dict[str, str]) -> None:
     assert OtlpSettings.from_env({"OTEL_EXPORTER_OTLP_HEADERS": text}).headers == headers
+
+
+@pytest.mark.parametrize(
+    "name", ["Content-Length", "transfer-encoding", "Host", "Content-Type", "Content-Encoding", "Connection"]
+)
+def test_a_header_that_frames_the_request_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"header '{name}' is set for each request by itself"):
+        OtlpSettings.from_env({"OTEL_EXPORTER_OTLP_HEADERS": f"{name}=5"})
+    with pytest.raises(ConfigurationError, match=f"{name}.*leave it out"):
+        OTLPSpanExporter(headers={name: "5"})
+    with pytest.raises(ValueError, match=f"{name}.*leave it out"):
+        parse_export({"to": "otlp=http://h:1", "headers": {name: "5"}})
 
 
 def test_headers_stay_out_of_a_printed_settings_object() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace import _exit
+from pyspan.sdk.trace._deadline import checked_millis
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor
 from pyspan.sdk.trace.export._batcher import Batcher
+from pyspan.sdk.trace.export._exporter import check_exporter
 from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
-from pyspan.sdk.trace.export._settings import PYTHON_QUEUE, QUEUE, ProcessorSettings
+from pyspan.sdk.trace.export._settings import PYTHON_QUEUE, QUEUE, ProcessorSettings, check_block_timeout
 from pyspan.sdk.trace.export._shipment import Shipment
 
 if TYPE_CHECKING:
@@ -27,13 +29,14 @@ class BatchSpanProcessor(SpanProcessor):
     Defaults come from OTEL_BSP_*, then: batches of 2,048 spans, 5 s, 30 s. With an exporter of pyspan's own spans go
     from the recorder to the backend without Python objects, through a queue of 524,288 spans and `max_queue_bytes` (32
     MiB), whichever is reached first; any other is called in a thread, with a queue of 65,536 spans. A full queue drops
-    what comes, counts it and logs it once a minute; with `block_timeout`, a native one first waits so many seconds.
+    what comes, counts it and logs it once a minute; with `block_timeout`, a native one first waits so many seconds,
+    3,600 at most.
 
     The thread ends with the processor: once nobody holds it, what is queued is exported within 5 s.
 
     Raises:
-        TypeError: an argument is no number.
-        ValueError: a number is not positive or not finite, or a batch would be larger than the queue.
+        TypeError: `span_exporter` is no exporter, or another argument no number.
+        ValueError: a number is not positive, not finite or too large, or a batch would be larger than the queue.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class BatchSpanProcessor(SpanProcessor):
         max_queue_bytes: int | None = None,
         block_timeout: float | None = None,
     ) -> None:
+        check_exporter(span_exporter)
+        check_block_timeout(block_timeout)
         own = isinstance(span_exporter, NativeSpanExporter) and is_native(span_exporter)
         settings = ProcessorSettings.read(
             max_queue_size,
@@ -80,11 +85,11 @@ class BatchSpanProcessor(SpanProcessor):
 
         Spans for which the queue had no room were never in it: they are counted and logged, and change nothing here.
         """
-        return self._shipment.force_flush(30.0 if timeout_millis is None else timeout_millis / 1000)
+        return self._shipment.force_flush(30.0 if timeout_millis is None else checked_millis(timeout_millis) / 1000)
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Export the rest; what is left when the time is up is dropped and counted."""
-        self._shipment.shutdown(timeout_millis / 1000)
+        self._shipment.shutdown(checked_millis(timeout_millis) / 1000)
 
     def _attach(self, recorder: Recorder) -> bool:
         """Have a recorder fill the queue natively, unless a subclass wants to be called for each span."""

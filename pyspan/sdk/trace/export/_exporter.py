@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
-__all__ = ["SpanExportResult", "SpanExporter"]
+__all__ = ["SpanExportResult", "SpanExporter", "check_exporter"]
 
 
 class SpanExportResult(enum.Enum):
@@ -41,3 +41,18 @@ class SpanExporter:
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Finish what is under way; False where that took longer."""
         return True
+
+
+def check_exporter(exporter: object) -> None:
+    """Refuse what is no exporter where it is given, not by an error at each export.
+
+    Raises:
+        TypeError: it lacks a method, or is a class.
+    """
+    missing = [name for name in METHODS if not callable(getattr(exporter, name, None))]
+    if missing or isinstance(exporter, type):
+        why = "is a class: give an instance" if isinstance(exporter, type) else f"has no {missing[0]}()"
+        raise TypeError(f"span_exporter={exporter!r} {why}; a SpanExporter has {' and '.join(METHODS)}")
+
+
+METHODS = ("export", "shutdown")

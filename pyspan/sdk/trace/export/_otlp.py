@@ -87,9 +87,11 @@ class OTLPSpanExporter(NativeSpanExporter):
         return _worker.open_otlp(self._settings, stats)
 
 
-def _endpoint(endpoint: str | None, place: str) -> Endpoint | None:
+def _endpoint(endpoint: object, place: str) -> Endpoint | None:
     if endpoint is None:
         return None
+    if not isinstance(endpoint, str):
+        raise problem("endpoint", endpoint, "give a URL as text, such as 'http://localhost:4318'", place)
     has_path = urlsplit(endpoint).path not in ("", "/") if "://" in endpoint else False
     return Endpoint("endpoint", endpoint, exact=has_path, place=place)
 

@@ -20,6 +20,7 @@ QUEUE = QueueSettings()
 BATCH = BatchSettings()
 # Spans that wait as Python objects take about 1 KB each and no count of bytes bounds them.
 PYTHON_QUEUE = 65_536
+LONGEST_BLOCK = 3_600
 # What a 0 stands for, in seconds: the shortest pause, and no limit (24 days) in OpenTelemetry's specification.
 NO_DELAY, NO_LIMIT = 0.001, MOST / 1000
 
@@ -48,7 +49,7 @@ class ProcessorSettings:
 
         Raises:
             TypeError: an argument is no number.
-            ValueError: a number is not positive or not finite, or a batch would be larger than the queue.
+            ValueError: a number is not positive, not finite or too large, or a batch would be larger than the queue.
         """
         _check_numbers(
             max_queue_size=max_queue_size,
@@ -67,7 +68,7 @@ class ProcessorSettings:
             export_timeout_millis,
             lambda: milliseconds(environ, env.OTEL_BSP_EXPORT_TIMEOUT, BATCH.export_timeout, NO_LIMIT) * 1000,
         )
-        _check(queue, delay, batch)
+        _check(queue, delay, batch, timeout)
         return cls(int(queue), int(batch), delay / 1000, timeout / 1000)
 
     def batching(self) -> BatchSettings:
@@ -93,14 +94,30 @@ def _check_numbers(**arguments: object) -> None:
             raise TypeError(f"{name}={value!r} is no number; give one, or None for the default.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}={value!r} is not finite; give a finite number, or None for the default.")
+        if isinstance(value, (int, float)) and value > MOST:
+            raise ValueError(f"{name}={value!r} is too large; give {MOST} at most, or None for the default.")
 
 
-def _check(queue: float, delay: float, batch: float) -> None:
+def _check(queue: float, delay: float, batch: float, timeout: float) -> None:
     if queue <= 0:
         raise ValueError("max_queue_size must be a positive integer.")
     if delay <= 0:
         raise ValueError("schedule_delay_millis must be positive.")
     if batch <= 0:
         raise ValueError("max_export_batch_size must be a positive integer.")
+    if timeout <= 0:
+        raise ValueError("export_timeout_millis must be positive.")
     if batch > queue:
         raise ValueError("max_export_batch_size must be less than or equal to max_queue_size.")
+
+
+def check_block_timeout(timeout: object) -> None:
+    """Look at how long `end()` is to wait for room in a full queue.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not within 0 and 3,600 s.
+    """
+    _check_numbers(block_timeout=timeout)
+    if isinstance(timeout, (int, float)) and not 0 <= timeout <= LONGEST_BLOCK:
+        raise ValueError(f"block_timeout={timeout!r} is no time to wait; give 0 to {LONGEST_BLOCK} s, or None.")

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, shutdown_within
-from pyspan.sdk.trace.export._exporter import SpanExportResult
+from pyspan.sdk.trace.export._exporter import SpanExportResult, check_exporter
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation
 
 if TYPE_CHECKING:
@@ -21,9 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class SimpleSpanProcessor(SpanProcessor):
-    """Hands each sampled span to the exporter in the thread that ends it, which waits."""
+    """Hands each sampled span to the exporter in the thread that ends it, which waits.
+
+    Raises:
+        TypeError: `span_exporter` is no exporter.
+    """
 
     def __init__(self, span_exporter: SpanExporter, *, meter_provider: MeterProvider | None = None) -> None:
+        check_exporter(span_exporter)
         self.span_exporter = span_exporter
         self._shutdown = False
         self._counts = {"exported": 0, "failed": 0, "dropped_after_shutdown": 0}

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
+import pyspan
 from pyspan.sdk.trace import (
     ConcurrentMultiSpanProcessor,
     SpanProcessor,
@@ -121,3 +122,24 @@ def test_a_processor_that_fails_to_shut_down_stops_no_other(caplog: pytest.LogCa
     multi.shutdown()
     other.shutdown.assert_called_once_with()
     assert "no route" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [*MULTI, TracerProvider])
+@pytest.mark.parametrize("wrong", [None, 5, SpanProcessor, InMemorySpanExporter()])
+def test_what_is_no_processor_is_refused_where_it_is_given(kind: Any, wrong: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"span_processor=.* (has no on_start\(\)|is a class: .*); a SpanProcessor has on_sta"
+    ):
+        kind().add_span_processor(wrong)
+
+
+def test_a_processor_that_is_added_twice_is_counted_once() -> None:
+    processor = SimpleSpanProcessor(InMemorySpanExporter())
+    before = len(pyspan.stats()["exporters"])
+    providers = [TracerProvider(shutdown_on_exit=False) for _ in range(2)]
+    for provider in (*providers, providers[0]):
+        provider.add_span_processor(processor)
+    providers[0].get_tracer("x").start_span("op").end()
+    (report,) = providers[0]._stats()["exporters"]
+    assert report["exported"] == 2  # it was called twice
+    assert len(pyspan.stats()["exporters"]) == before + 1

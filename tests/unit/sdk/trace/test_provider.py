@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -10,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 from opentelemetry import trace
 
+from pyspan.errors import ConfigurationError
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import (
     ReadableSpan,
@@ -247,3 +249,14 @@ def test_tracers_that_nobody_holds_are_forgotten_but_for_the_latest() -> None:
     assert provider.get_tracer("held") is held
     assert provider.get_tracer(str(3 * KEPT - 1)) is latest
     assert len(provider._tracers.each()) <= KEPT + 1
+
+
+@pytest.mark.parametrize("timeout", ["x", None, True, math.nan, math.inf, -1, 1e12])
+@pytest.mark.parametrize("call", [TracerProvider.force_flush, TracerProvider.shutdown])
+def test_a_timeout_that_is_none_is_refused_and_changes_nothing(call: Any, timeout: Any) -> None:
+    provider, exporter = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with pytest.raises(ConfigurationError, match=r"timeout_millis=.* give milliseconds from 0 to 86400000"):
+        call(provider, timeout)
+    provider.get_tracer("x").start_span("still taken").end()
+    assert len(exporter.get_finished_spans()) == 1

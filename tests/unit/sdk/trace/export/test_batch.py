@@ -10,7 +10,13 @@ import pytest
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from pyspan.sdk.trace import TracerProvider
-from pyspan.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from pyspan.sdk.trace.export import (
+    BatchSpanProcessor,
+    OTLPSpanExporter,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pyspan.sdk.trace.sampling import ALWAYS_OFF, Decision, StaticSampler
 
@@ -303,3 +309,52 @@ def test_an_argument_that_is_no_number_is_refused_by_name_and_value(name: str) -
         BatchSpanProcessor(InMemorySpanExporter(), **{name: "x"})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=f"{name}=nan is not finite"):
         BatchSpanProcessor(InMemorySpanExporter(), **{name: float("nan")})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [BatchSpanProcessor, SimpleSpanProcessor])
+@pytest.mark.parametrize("wrong", [None, 5, InMemorySpanExporter])
+def test_what_is_no_exporter_is_refused_where_it_is_given(kind: Any, wrong: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"span_exporter=.* (has no export\(\)|is a class: .*); a SpanExporter has export"
+    ):
+        kind(wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"max_queue_size": 2**63}, "max_queue_size=9223372036854775808 is too large; give 2147483647 at most"),
+        ({"schedule_delay_millis": 1e300}, r"schedule_delay_millis=1e\+300 is too large"),
+        ({"export_timeout_millis": 0}, "export_timeout_millis must be positive"),
+        ({"block_timeout": 1e19}, r"block_timeout=1e\+19 is too large"),
+        ({"block_timeout": 3_601}, "block_timeout=3601 is no time to wait; give 0 to 3600 s"),
+        ({"block_timeout": -1}, "block_timeout=-1 is no time to wait; give 0 to 3600 s"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_with_the_range(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        BatchSpanProcessor(OTLPSpanExporter(), **settings)
+
+
+def test_an_exporter_may_shut_down_and_flush_its_own_provider(caplog: pytest.LogCaptureFixture) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    flushed: list[bool] = []
+
+    class Suicidal(InMemorySpanExporter):
+        down = threading.Event()
+
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            flushed.append(provider.force_flush())
+            provider.shutdown()
+            return super().export(spans)
+
+        def shutdown(self) -> None:
+            self.down.set()
+
+    exporter = Suicidal()
+    provider.add_span_processor(BatchSpanProcessor(exporter, max_export_batch_size=1))
+    end(provider.get_tracer("x"), "last")
+    assert exporter.down.wait(20)
+    assert flushed == [False]
+    assert [span.name for span in exporter.get_finished_spans()] == ["last"]
+    assert not caplog.records

@@ -227,6 +227,11 @@ def test_the_endpoint_says_how_to_send(
     ("arguments", "complaint"),
     [
         ({"endpoint": "ftp://h"}, "endpoint='ftp://h' in OTLPSpanExporter"),
+        ({"endpoint": 5}, "endpoint=5 in OTLPSpanExporter cannot be used: give a URL as text"),
+        (
+            {"endpoint": "http://a b"},
+            "endpoint='http://a b' in OTLPSpanExporter cannot be used: there is a blank in it",
+        ),
         ({"compression": "brotli"}, "compression='brotli'.*gzip, zstd, none"),
         ({"certificate_file": "/no/such"}, "certificate_file='/no/such'"),
         ({"protocol": "http/json"}, "protocol='http/json' in OTLPSpanExporter .* http/protobuf, grpc"),
