@@ -53,10 +53,10 @@ def test_a_variable_that_is_no_number_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_unset_is_no_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unset_is_no_limit_but_the_default_for_all_attributes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLES[name], "7")
     limits = SpanLimits(**{name: SpanLimits.UNSET})
-    assert getattr(limits, name) is None or name == "max_attributes"
+    assert getattr(limits, name) == (128 if name == "max_attributes" else None)
 
 
 def test_an_empty_variable_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
