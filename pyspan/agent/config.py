@@ -140,7 +140,7 @@ SETTINGS: tuple[Setting, ...] = (
     _size("max-body-bytes", ("1KiB", "1GiB"), "16MiB", "largest request body, after decompression"),
     _count("max-connections", ("1", "1000000"), "1024", "connections of each receiver; idle ones make room for others"),
     _count("receiver-threads", ("1", "256"), "2", "threads of the receivers"),
-    _time("failing-after", ("1s", "24h"), "30s", "/readyz says 503 once an exporter fails this long"),
+    _time("failing-after", ("100ms", "24h"), "30s", "/readyz says 503 once an exporter fails this long"),
     Setting(
         "ready-when-failing", parse_switch, "false", "BOOL", "/readyz says 200 though exporters fail; true or false"
     ),

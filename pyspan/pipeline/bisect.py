@@ -24,7 +24,7 @@ DeadLetter = Callable[["Batch", PermanentError], Awaitable[bool]]
 MOST_REFUSALS = 128
 # So many refusals in a row reach a single span; then the largest piece is next, in case the bad spans lie side by side.
 REFUSALS_IN_A_PLACE = 16
-FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1  # seconds after a refusal
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05  # seconds after a refusal
 # Seconds for which a receiver that fails on a batch, as by HTTP 500, is asked again for all of it.
 PATIENCE = 30.0
 FIRST_FAULT_PAUSE, LONGEST_FAULT_PAUSE = 0.5, 8.0

@@ -39,13 +39,13 @@ def test_a_backend_that_refuses_every_batch_makes_the_agent_not_ready_until_it_t
     agent = make_agent("--batch-wait", "1ms", exports=[f"otlp={sink.endpoint}", file]).start()
     for _ in range(3):
         assert agent.get("/readyz")[0] == 200
-        agent.post(make_request(10)[0])
+        agent.post(make_request(34)[0])
         wait_until(lambda: ledger(agent)["dead_lettered"] == ledger(agent)["accepted"])
     wait_until(lambda: agent.get("/readyz")[0] == 503)
     (reason,) = json.loads(agent.get("/readyz")[1])["reasons"]
     assert "has had nothing taken of its last 3 batches: " in reason
     assert "400 no such tenant" in reason
-    wait_until(lambda: ledger(agent, 1)["exported"] == 30)
+    wait_until(lambda: ledger(agent, 1)["exported"] == 102)
     assert [exporter["state"] for exporter in agent.status()["exporters"]] == ["refused", "ok"]
     sink.rule = lambda request: Answer()
     agent.post(make_request(10)[0])
