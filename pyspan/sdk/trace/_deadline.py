@@ -60,7 +60,7 @@ def share(deadline: float, others: int) -> float:
 def call_within(call: Callable[[], T], seconds: float, what: str) -> T | None:
     """Return what `call` returns; while the process ends, None for one that takes longer, which is then left behind.
 
-    Before that the caller waits, as ever. Python 3.12 and later start no thread while they exit: there too it waits.
+    Before that the caller waits, as ever. Python 3.12 starts no thread while it exits: there too it waits.
     """
     if not process.is_ending:
         return call()
