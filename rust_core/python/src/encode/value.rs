@@ -19,8 +19,6 @@ const MAP_DEPTH: u32 = 3;
 /// Lists and maps are cut where they encode to more, with a warning: one that holds itself, or a few that hold each
 /// other many times, double with each level. A request of this size is what gRPC receivers take by default.
 const MAX_BYTES: usize = 4 << 20;
-/// What the headers around an element take, as long as it is short.
-const HEADER_BYTES: usize = 8;
 
 /// A converted value: what a Python object holds itself, or bytes of its own.
 pub enum Encoded<'a> {
@@ -102,6 +100,7 @@ struct Walk<'py, 'api> {
 }
 
 impl Walk<'_, '_> {
+    #[inline]
     fn any<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
         encode_plain(value, self.max_length).map_or_else(|| self.odd(value, depth), Encoded::Borrowed)
     }
@@ -153,9 +152,9 @@ impl Walk<'_, '_> {
         for element in value.try_iter()? {
             let element = element?;
             let encoded = self.any(&element, depth);
-            if self.takes("", &encoded) {
-                put_array_element(&mut out, &encoded.as_value());
-            }
+            let start = out.len();
+            put_array_element(&mut out, &encoded.as_value());
+            self.count(&mut out, start, &encoded);
             if self.is_cut {
                 break;
             }
@@ -169,9 +168,9 @@ impl Walk<'_, '_> {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let Some(key) = item_key(self.py, self.api, &key) else { continue };
             let encoded = self.any(&value, depth);
-            if self.takes(key.as_str(), &encoded) {
-                put_key_value(&mut out, 1, key.as_str(), &encoded.as_value());
-            }
+            let start = out.len();
+            put_key_value(&mut out, 1, key.as_str(), &encoded.as_value());
+            self.count(&mut out, start, &encoded);
             if self.is_cut {
                 break;
             }
@@ -179,15 +178,22 @@ impl Walk<'_, '_> {
         Ok(out)
     }
 
-    /// Takes an element off the bytes that are left, and returns whether it goes in. A container does always: what is
-    /// in it has been counted, and cut where there was too much.
-    fn takes(&mut self, key: &str, encoded: &Encoded<'_>) -> bool {
-        let is_container = matches!(encoded, Encoded::Array(_) | Encoded::Map(_));
-        let content = if is_container { 0 } else { encoded.as_value().encoded_len() };
-        let left = self.bytes_left.checked_sub(HEADER_BYTES + key.len() + content);
-        self.is_cut |= left.is_none();
-        self.bytes_left = left.unwrap_or(0);
-        is_container || left.is_some()
+    /// Takes what was written from `start` on off the bytes that are left; beyond them the element is taken back, but a
+    /// container stays: what is in it has been counted, and cut where there was too much.
+    #[inline]
+    fn count(&mut self, out: &mut Vec<u8>, start: usize, encoded: &Encoded<'_>) {
+        let inner = match encoded {
+            Encoded::Array(inner) | Encoded::Map(inner) => Some(inner.len()),
+            Encoded::Borrowed(_) | Encoded::Text(_) => None,
+        };
+        if let Some(left) = self.bytes_left.checked_sub(out.len() - start - inner.unwrap_or(0)) {
+            self.bytes_left = left;
+            return;
+        }
+        (self.bytes_left, self.is_cut) = (0, true);
+        if inner.is_none() {
+            out.truncate(start);
+        }
     }
 }
 
