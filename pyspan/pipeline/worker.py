@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import anyio
@@ -44,6 +45,7 @@ class Worker:
     ) -> None:
         retry = retry or RetrySettings(give_up_after=None)
         repeated = Retrying(exporter, retry, stats)
+        replace_lane = weakref.WeakMethod(self._replace_lane)  # no cycle: a queue's descriptor waits for no collector
         self._source = source
         self._stats = stats
         self._lanes = lanes
@@ -53,7 +55,7 @@ class Worker:
             give_up_after=retry.give_up_after,
             dead_letter=dead_letter,
             limit=limit,
-            on_stuck=self._replace_lane,
+            on_stuck=lambda: (replace := replace_lane()) and replace(),
         )
         self._running = 0
         self._acks = AckTracker()
