@@ -39,7 +39,11 @@ lint: $(VENV)/.built  ## ruff, mypy, stubtest, import layers, clippy, rustfmt, l
 test: $(VENV)/.built  ## cargo test, pytest (real peers; oldest API), fuzzing
 	@$(RUN) tools.suite
 
-bench: $(VENV)/.built  ## benchmarks beside the peers, as a table; fails when a goal is missed
+target/bench-peers: $(VENV)/.installed benches/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r benches/requirements.txt \
+		&& touch $@ || echo "ddtrace could not be installed; it is left out"
+
+bench: $(VENV)/.built target/bench-peers  ## benchmarks beside the peers, as a table; fails when a goal is missed
 	@$(RUN) benches
 
 fuzz: $(VENV)/.built  ## a minute of fuzzing of the OTLP walk and the spool's recovery

@@ -8,10 +8,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["AGENT", "FIGURES", "ROWS_FILE", "Figure", "Measured", "measured", "missed", "record", "table"]
+__all__ = [
+    "AGENT",
+    "ATTRIBUTES",
+    "FIGURES",
+    "KEPT",
+    "ROWS_FILE",
+    "Figure",
+    "Measured",
+    "attributes_figure",
+    "measured",
+    "missed",
+    "record",
+    "table",
+]
 
 ROWS_FILE = "PYSPAN_BENCH_ROWS"  # the file in which the parts of `make bench` hand over their rows
+KEPT = Path(__file__).resolve().parent.parent / "target" / "bench.jsonl"  # the rows of the last run
 MET, MISSED = "met", "missed"
+RATIO = "x"  # the unit of figures that are a ratio already: of a large case to a small one, by one tracer
+ATTRIBUTES = (0, 1, 10, 50, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,9 @@ class Figure:
         return ", ".join(parts) or "-"
 
     def ratio(self, row: Measured) -> float:
-        """How many times better than the peer's ours is."""
+        """How many times better than the peer's ours is; no times where there is no peer."""
+        if row.peer is None:
+            return 0.0
         better, worse = (row.ours, row.peer) if self.more_is_better else (row.peer, row.ours)
         return better / worse if worse else float("inf")
 
@@ -45,34 +63,53 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run measured for the figure of that name, ours and the peer's."""
+    """What a run measured for the figure of that name, ours and the peers'; None where a peer was not measured."""
 
     name: str
     ours: float
-    peer: float
+    peer: float | None
+    ddtrace: float | None = None
+
+
+def attributes_figure(count: int) -> str:
+    """Name the figure of a span with so many attributes."""
+    return f"start_span + end, {count} attribute{'s' * (count != 1)}"
 
 
 AGENT = "the agent, OTLP/HTTP in, spool, OTLP/HTTP gzip out"
 FIGURES = (
-    Figure("W1 empty current span", times=25),
+    Figure("W1 empty current span", times=30),
     Figure("start_span + end"),
-    Figure("W2 server span with a child", times=25),
-    Figure("W2 unsampled"),
+    Figure("decorator on a function", times=30),
+    Figure("decorator on a coroutine function"),
+    Figure("W2 server span with a child", times=35),
+    Figure("W2 unsampled", times=12),
     Figure("W4 extract, span, inject (API's propagators)"),
     Figure("W4 extract, span, inject (opentelemetry.propagate)", times=12),
     Figure("W4 extract, span, inject (our propagators)", times=25),
     Figure("extract traceparent, tracestate, baggage", times=15),
     Figure("inject traceparent, tracestate, baggage", times=15),
     Figure("W9 100 tasks, a span in a span (a task)"),
-    Figure("encode a span with 8 attributes to OTLP"),
+    Figure("W9 added to the same tasks untraced (a task)", times=25),
+    Figure("encode a span with 8 attributes to OTLP", times=100),
     Figure("W2, a user's processor reads each span", times=1),
     Figure("W2, a user's exporter reads attributes", times=1),
     Figure("W2, opentelemetry's OTLP encoder as exporter", times=1),
+    Figure("1,000 live spans nested, a span against one of 10", unit=RATIO, bound=1.5),
+    Figure("eight threads, a span against one thread's", unit=RATIO, bound=1.1),
+    *(Figure(attributes_figure(count)) for count in ATTRIBUTES),
+    Figure("an attribute of 128 against one of 10", unit=RATIO, bound=1.5),
+    Figure("the same, set one by one", unit=RATIO, bound=1.5),
     Figure("added to a request (ASGI, Starlette)", bound=4),
     Figure("added to a request (WSGI, Flask)", bound=4),
-    Figure("flood of one core, exported", unit="spans/s", bound=300_000, more_is_better=True),
-    Figure("flood of one core, lost", unit="%", bound=0),
+    Figure("opentelemetry's ASGI package, above the API alone", bound=8),
+    Figure("the same, both with the API's propagators", bound=8),
+    Figure("the same with its spans of receive and send"),
+    Figure("flood of one core for 5 s, exported", unit="spans/s", bound=500_000, more_is_better=True),
+    Figure("flood of one core for 5 s, lost", unit="%", bound=0),
+    Figure("flood of one core for 5 s, memory at its peak", unit="MB", bound=64),
     Figure("memory of a finished, queued W2 server span", unit="bytes", bound=400),
+    Figure("memory grown over 10 million spans", unit="MB", bound=4),
     Figure("import, over the API's own", unit="ms", bound=15),
     Figure(AGENT, unit="spans/CPU-s", times=3, more_is_better=True),
 )
@@ -101,9 +138,9 @@ def missed(rows: Iterable[Measured]) -> list[str]:
 
 
 def table(rows: Iterable[Measured], figures: Sequence[Figure] = FIGURES) -> list[str]:
-    """Draw figure, goal, measured, peer and the judgement, line by line; what was not measured says so."""
+    """Draw figure, goal, measured, peers and the judgement, line by line; what was not measured says so."""
     found = {row.name: row for row in rows}
-    cells: list[tuple[str, ...]] = [("figure", "goal", "measured", "peer", "judgement")]
+    cells: list[tuple[str, ...]] = [("figure", "goal", "measured", "peer", "ddtrace", "judgement")]
     cells += [_cells(figure, found.get(figure.name)) for figure in figures]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, tuple("-" * width for width in widths))
@@ -113,9 +150,14 @@ def table(rows: Iterable[Measured], figures: Sequence[Figure] = FIGURES) -> list
 def _cells(figure: Figure, row: Measured | None) -> tuple[str, ...]:
     judgement = _judgement(figure, row)
     if row is None:
-        return figure.name, figure.goal, "not measured", "-", judgement
-    ours = f"{_number(row.ours)} {figure.unit}" + (f" ({figure.ratio(row):.1f}x)" if row.ours else "")
-    return figure.name, figure.goal, ours, f"{_number(row.peer)} {figure.unit}", judgement
+        return figure.name, figure.goal, "not measured", "-", "-", judgement
+    compared = row.ours > 0 and row.peer is not None and figure.unit != RATIO
+    ours = _value(figure, row.ours) + (f" ({figure.ratio(row):.1f}x)" if compared else "")
+    return figure.name, figure.goal, ours, _value(figure, row.peer), _value(figure, row.ddtrace), judgement
+
+
+def _value(figure: Figure, value: float | None) -> str:
+    return "-" if value is None else f"{_number(value)} {figure.unit}"
 
 
 def _judgement(figure: Figure, row: Measured | None) -> str:

@@ -28,10 +28,11 @@ ROUND, END = "round", "end"
 
 @dataclass(frozen=True)
 class Pair:
-    """Process CPU time of one operation in microseconds, minimum of all rounds."""
+    """Process CPU time of one operation in microseconds, minimum of all rounds; None for a peer that is not there."""
 
     ours: float
-    peer: float
+    peer: float | None
+    ddtrace: float | None = None
 
 
 def run_in_turns(
@@ -40,10 +41,14 @@ def run_in_turns(
     *,
     count: int,
     peer_count: int,
+    ddtrace: Builder | None = None,
     rounds: int = ROUNDS,
 ) -> Pair:
-    """Build each operation in its process, then run both `rounds` times in turns."""
-    return Pair(*run_all_in_turns([(ours, count), (peer, peer_count)], rounds=rounds))
+    """Build each operation in its process, then run them `rounds` times in turns."""
+    operations = [(ours, count), (peer, peer_count)]
+    if ddtrace is not None:
+        operations.append((ddtrace, peer_count))
+    return Pair(*run_all_in_turns(operations, rounds=rounds))
 
 
 def run_all_in_turns(operations: Sequence[tuple[Builder, int]], *, rounds: int = ROUNDS) -> list[float]:

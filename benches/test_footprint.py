@@ -1,10 +1,12 @@
-"""What pyspan weighs: memory of a finished span that waits in the queue, and the time its import takes."""
+"""What pyspan weighs: memory of a finished span in the queue and of very many, and the time its import takes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from typing import Any
+
+import pytest
 
 from benches.paired import Pair
 
@@ -62,6 +64,27 @@ provider.add_span_processor(Keep())
     "tracer": "provider.get_tracer('bench', '1.0')",
 }
 
+# Spans that end and are exported leave nothing behind. The first million fills the pools of memory.
+MANY = """
+import gc, os
+from benches import tracers, workloads
+ours, _ = tracers.discarding()
+traced = ours()
+run = traced.flushed(workloads.empty_span(traced.tracer))
+
+def resident():
+    gc.collect()
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+def million():
+    for _ in range(10):
+        run(100_000)
+    return resident()
+
+first = million()
+print((max(million() for _ in range(10)) - first) / 1e6)
+"""
+
 
 def _output(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -76,6 +99,12 @@ def test_memory_of_a_queued_span(report: Any) -> None:
     bytes_of = {name: float(_output(QUEUED.format(spans=SPANS, **parts))) for name, parts in (("o", OURS), ("p", PEER))}
     pair = Pair(bytes_of["o"], bytes_of["p"])
     report("memory of a finished, queued W2 server span", pair)
+
+
+@pytest.mark.timeout(600)
+def test_memory_over_many_spans(report: Any) -> None:
+    """The peer would take minutes for so many."""
+    report("memory grown over 10 million spans", Pair(float(_output(MANY)), None))
 
 
 def test_import(report: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry import propagate
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as AsgiPeer
 from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as WsgiPeer
+from opentelemetry.trace import NoOpTracerProvider
 
 from benches import tracers
 from benches.http_requests import asgi_requests, flask_app, starlette_app, wsgi_requests
@@ -34,20 +35,50 @@ def test_wsgi(report: Any) -> None:
     report("added to a request (WSGI, Flask)", added)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "propagator", "exclude_spans"),
+    [
+        ("opentelemetry's ASGI package, above the API alone", OUR_PROPAGATOR, ["receive", "send"]),
+        ("the same, both with the API's propagators", API_PROPAGATOR, ["receive", "send"]),
+        ("the same with its spans of receive and send", OUR_PROPAGATOR, None),
+    ],
+    ids=["one span", "the API's propagators", "as it comes"],
+)
+def test_their_asgi_package(report: Any, name: str, propagator: Any, exclude_spans: Any) -> None:
+    """Run opentelemetry's package, unchanged, over each tracer and over the API alone: what is left is the tracer's."""
+    middleware = partial(AsgiPeer, exclude_spans=exclude_spans)
+    ours, peer = tracers.discarding()
+    alone, own, theirs = run_all_in_turns(
+        [
+            (lambda: asgi_requests(middleware(starlette_app(), tracer_provider=NoOpTracerProvider())), COUNT),
+            (partial(_build, ours, starlette_app, middleware, propagator, asgi_requests), COUNT),
+            (partial(_build, peer, starlette_app, middleware, API_PROPAGATOR, asgi_requests), PEER_COUNT),
+        ]
+    )
+    report(name, Pair(own - alone, theirs - alone))
+
+
 def _added(app: Callable[[], Any], ours: Any, peer: Any, requests: Requests) -> Pair:
     """Measure the application by itself and within both, each with the propagators that it sets up by itself."""
-
-    def build(traced: Callable[[], tracers.Traced], middleware: Any, propagator: Any) -> Callable[[int], None]:
-        propagate.set_global_textmap(propagator)  # in a process of its own
-        tracer = traced()
-        return tracer.flushed(requests(middleware(app(), tracer_provider=tracer.provider)))
-
     our_tracer, peer_tracer = tracers.discarding()
     plain, own, theirs = run_all_in_turns(
         [
             (lambda: requests(app()), COUNT),
-            (partial(build, our_tracer, ours, OUR_PROPAGATOR), COUNT),
-            (partial(build, peer_tracer, peer, API_PROPAGATOR), PEER_COUNT),
+            (partial(_build, our_tracer, app, ours, OUR_PROPAGATOR, requests), COUNT),
+            (partial(_build, peer_tracer, app, peer, API_PROPAGATOR, requests), PEER_COUNT),
         ]
     )
     return Pair(own - plain, theirs - plain)
+
+
+def _build(
+    traced: Callable[[], tracers.Traced],
+    app: Callable[[], Any],
+    middleware: Any,
+    propagator: Any,
+    requests: Requests,
+) -> Callable[[int], None]:
+    propagate.set_global_textmap(propagator)  # in a process of its own
+    tracer = traced()
+    return tracer.flushed(requests(middleware(app(), tracer_provider=tracer.provider)))

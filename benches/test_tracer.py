@@ -13,8 +13,8 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from benches import tracers, workloads
-from benches.paired import Pair, run_in_turns
+from benches import ddtraced, tracers, workloads
+from benches.paired import Builder, Pair, run_all_in_turns, run_in_turns
 from pyspan import propagation
 from pyspan._core import SpanQueue
 
@@ -24,10 +24,12 @@ API_PROPAGATOR = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggag
 Workload = Callable[[Any], Callable[[int], None]]
 
 
-def _in_turns(builders: tracers.Builders, workload: Workload, count: int, peer_count: int) -> Pair:
-    """Run a workload over both, each round ended by a flush."""
+def _in_turns(
+    builders: tracers.Builders, workload: Workload, count: int, peer_count: int, ddtrace: Builder | None = None
+) -> Pair:
+    """Run a workload over both, each round ended by a flush, and what ddtrace does for the same."""
     ours, peer = (partial(_flushed, build, workload) for build in builders)
-    return run_in_turns(ours, peer, count=count, peer_count=peer_count)
+    return run_in_turns(ours, peer, count=count, peer_count=peer_count, ddtrace=ddtrace)
 
 
 def _flushed(build: Callable[[], tracers.Traced], workload: Workload) -> Callable[[int], None]:
@@ -36,20 +38,36 @@ def _flushed(build: Callable[[], tracers.Traced], workload: Workload) -> Callabl
 
 
 @pytest.mark.parametrize(
-    ("name", "workload", "count"),
+    ("name", "workload", "by_ddtrace", "count"),
     [
-        ("W1 empty current span", workloads.empty_span, 40_000),
-        ("start_span + end", workloads.start_and_end, 40_000),
-        ("W2 server span with a child", workloads.server_span, 20_000),
-        ("W9 100 tasks, a span in a span (a task)", workloads.tasks, 4_000),
+        ("W1 empty current span", workloads.empty_span, ddtraced.empty_span, 40_000),
+        ("start_span + end", workloads.start_and_end, ddtraced.start_and_end, 40_000),
+        ("decorator on a function", workloads.decorated, ddtraced.decorated, 40_000),
+        ("decorator on a coroutine function", workloads.decorated_async, ddtraced.decorated_async, 40_000),
+        ("W2 server span with a child", workloads.server_span, ddtraced.server_span, 20_000),
     ],
 )
-def test_recorded_spans(report: Any, name: str, workload: Workload, count: int) -> None:
-    report(name, _in_turns(tracers.discarding(), workload, count, count // 10))
+def test_recorded_spans(report: Any, name: str, workload: Workload, by_ddtrace: Workload, count: int) -> None:
+    pair = _in_turns(tracers.discarding(), workload, count, count // 10, ddtraced.sampled(by_ddtrace))
+    report(name, pair)
 
 
 def test_unsampled_spans(report: Any) -> None:
-    report("W2 unsampled", _in_turns(tracers.unsampled(), workloads.server_span, 4_000, 1_000))
+    ddtrace = ddtraced.unsampled(ddtraced.server_span)
+    report("W2 unsampled", _in_turns(tracers.unsampled(), workloads.server_span, 4_000, 1_000, ddtrace))
+
+
+@pytest.mark.timeout(300)
+def test_tasks(report: Any) -> None:
+    """Each side's tasks with and without spans, in one run: most of a task's cost is the event loop's."""
+    builders = [
+        (partial(_flushed, build, workload), count)
+        for build, count in zip(tracers.discarding(), (4_000, 1_000), strict=True)
+        for workload in (workloads.tasks, workloads.untraced_tasks)
+    ]
+    ours, plain, peer, peer_plain = run_all_in_turns(builders, rounds=50)
+    report("W9 100 tasks, a span in a span (a task)", Pair(ours, peer))
+    report("W9 added to the same tasks untraced (a task)", Pair(ours - plain, peer - peer_plain))
 
 
 OUR_PROPAGATOR = propagation.CompositePropagator(
@@ -81,7 +99,9 @@ def _by_the_api(tracer: Any) -> Callable[[int], None]:
 def test_propagated_spans(report: Any, by: str, workload: Workload) -> None:
     ours, peer = tracers.discarding()
     own, theirs = partial(_flushed, ours, workload), partial(_flushed, peer, _by_the_api)
-    report(f"W4 extract, span, inject ({by})", run_in_turns(own, theirs, count=10_000, peer_count=1_000))
+    ddtrace = ddtraced.sampled(ddtraced.propagated)
+    pair = run_in_turns(own, theirs, count=10_000, peer_count=1_000, ddtrace=ddtrace)
+    report(f"W4 extract, span, inject ({by})", pair)
 
 
 @pytest.mark.parametrize(("name", "workload"), [("extract", workloads.extracted), ("inject", workloads.injected)])

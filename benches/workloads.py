@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import Tracer
 
-__all__ = ["empty_span", "extracted", "injected", "propagated", "server_span", "start_and_end", "tasks"]
+__all__ = [
+    "decorated",
+    "decorated_async",
+    "empty_span",
+    "extracted",
+    "injected",
+    "nested",
+    "propagated",
+    "server_span",
+    "setting_attributes",
+    "start_and_end",
+    "tasks",
+    "threads",
+    "untraced_tasks",
+    "with_attributes",
+]
 
 # Looking up a member of an enum costs more than the attribute that it is for.
 SERVER, CLIENT, OK = SpanKind.SERVER, SpanKind.CLIENT, StatusCode.OK
@@ -55,6 +71,34 @@ def start_and_end(tracer: Tracer) -> Callable[[int], None]:
             tracer.start_span("op").end()
 
     return run
+
+
+def decorated(tracer: Tracer) -> Callable[[int], None]:
+    """The decorator, on a function that does nothing."""
+
+    @tracer.start_as_current_span("op")
+    def function() -> None:
+        pass
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            function()
+
+    return run
+
+
+def decorated_async(tracer: Tracer) -> Callable[[int], None]:
+    """The decorator, on a coroutine function that does nothing; the event loop is run once a round."""
+
+    @tracer.start_as_current_span("op")
+    async def function() -> None:
+        pass
+
+    async def calls(count: int) -> None:
+        for _ in range(count):
+            await function()
+
+    return lambda count: asyncio.run(calls(count))
 
 
 def server_span(tracer: Tracer) -> Callable[[int], None]:
@@ -119,6 +163,20 @@ def tasks(tracer: Tracer) -> Callable[[int], None]:
             with tracer.start_as_current_span("inner"):
                 await asyncio.sleep(0)
 
+    return _gathered(task)
+
+
+def untraced_tasks(tracer: Tracer) -> Callable[[int], None]:
+    """The tasks of W9 without their spans, in a process that has a tracer."""
+
+    async def task() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    return _gathered(task)
+
+
+def _gathered(task: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[int], None]:
     async def all_tasks() -> None:
         await asyncio.gather(*[task() for _ in range(TASKS)])
 
@@ -127,3 +185,61 @@ def tasks(tracer: Tracer) -> Callable[[int], None]:
             asyncio.run(all_tasks())
 
     return run
+
+
+def nested(depth: int, tracer: Tracer) -> Callable[[int], None]:
+    """As many current spans as `depth` says, each in the one before and all alive at once; counted by span."""
+
+    def run(count: int) -> None:
+        for _ in range(max(1, count // depth)):
+            spans = [tracer.start_as_current_span("op") for _ in range(depth)]
+            for span in spans:
+                span.__enter__()
+            for span in reversed(spans):
+                span.__exit__(None, None, None)
+
+    return run
+
+
+def threads(number: int, tracer: Tracer) -> Callable[[int], None]:
+    """W1 in as many threads at once, which share the count."""
+    spans = empty_span(tracer)
+
+    def run(count: int) -> None:
+        running = [threading.Thread(target=spans, args=(count // number,)) for _ in range(number)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+
+    return run
+
+
+def with_attributes(number: int, tracer: Tracer) -> Callable[[int], None]:
+    """A span started with so many attributes, and ended."""
+    attributes = _attributes(number)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            tracer.start_span("op", attributes=attributes).end()
+
+    return run
+
+
+def setting_attributes(number: int, tracer: Tracer) -> Callable[[int], None]:
+    """A span whose attributes are set one by one."""
+    attributes = list(_attributes(number).items())
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            span = tracer.start_span("op")
+            for key, value in attributes:
+                span.set_attribute(key, value)
+            span.end()
+
+    return run
+
+
+def _attributes(number: int) -> dict[str, str | int]:
+    """Make texts and whole numbers in turns."""
+    return {f"attribute.{index:03}": f"value {index:03}" if index % 2 else index for index in range(number)}
