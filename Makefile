@@ -40,6 +40,7 @@ test: $(VENV)/.built  ## cargo test, pytest (real peers; oldest API), fuzzing
 	@$(RUN) tools.suite
 
 target/bench-peers: $(VENV)/.installed benches/requirements.txt
+	@echo "installing ddtrace, the peer that make bench alone has"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r benches/requirements.txt \
 		&& touch $@ || echo "ddtrace could not be installed; it is left out"
 
