@@ -165,6 +165,22 @@ def _on_sigterm(number: int, _: Any) -> None:
 
 
 def _flush_at_end_of_worker() -> None:
+    _flush_at_end_of_multiprocessing()
+    _flush_at_end_of_celery()
+
+
+def _flush_at_end_of_celery() -> None:
+    """Have Celery flush before its workers leave: they do by `os._exit`, after this signal."""
+    signals: Any = sys.modules.get("celery.signals")
+    if signals is not None:
+        signals.worker_process_shutdown.connect(_flush_worker, weak=False, dispatch_uid="pyspan")
+
+
+def _flush_worker(**_: object) -> None:
+    _flush_all(SHUTDOWN_MILLIS / 1000)
+
+
+def _flush_at_end_of_multiprocessing() -> None:
     """Have multiprocessing flush before its workers leave.
 
     A forked worker clears the finalizers it inherits before it calls the after-fork hooks, so that is where ours goes
