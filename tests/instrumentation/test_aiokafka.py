@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiokafka
 import pytest
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.aiokafka import AIOKafkaInstrumentor
 
+from pyspan.propagation import TraceContextTextMapPropagator
+from pyspan.propagation.carriers import PairsGetter, PairsSetter, pairs_getter, pairs_setter
 from pyspan.sdk.trace import TracerProvider
 from pyspan.sdk.trace.export import SimpleSpanProcessor
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SENT: list[dict[str, Any]] = []
+OURS = TraceContextTextMapPropagator()
 
 
 CLIENT = SimpleNamespace(_bootstrap_servers="localhost:9092", _client_id="tests")
@@ -78,3 +83,29 @@ def test_a_record_that_is_received_continues_the_trace_of_the_one_sent(exporter:
     asyncio.run(Consumer().getone())
     assert [key for key, _ in SENT[-1]["headers"]] == ["traceparent"]
     assert tree(nodes_of(exporter.get_finished_spans())) == "orders send [PRODUCER]\n  orders receive [CONSUMER]"
+
+
+@pytest.mark.parametrize("getter", [None, pairs_getter])
+def test_what_the_package_sends_is_read_from_the_headers_as_they_are(
+    exporter: InMemorySpanExporter, getter: PairsGetter | None
+) -> None:
+    asyncio.run(Producer().send("orders", value=b"paid", headers=[("schema", b"1"), ("empty", None)]))
+    context = OURS.extract(SENT[-1]["headers"], Context(), getter)
+    (sent,) = nodes_of(exporter.get_finished_spans())
+    assert f"{trace.get_current_span(context).get_span_context().span_id:016x}" == sent.span_id
+
+
+@pytest.mark.parametrize("setter", [None, pairs_setter])
+def test_what_is_written_into_headers_is_continued_by_the_package(
+    exporter: InMemorySpanExporter, setter: PairsSetter | None
+) -> None:
+    context = trace.set_span_in_context(
+        trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=False, trace_flags=trace.TraceFlags(1)))
+    )
+    headers: Any = [("traceparent", b"of the record that is sent on")]
+    OURS.inject(headers, context, setter)
+    SENT.append({"headers": headers})
+    asyncio.run(Consumer().getone())
+    (received,) = exporter.get_finished_spans()
+    assert received.parent is not None
+    assert (received.parent.trace_id, received.parent.span_id) == (1, 2)

@@ -74,16 +74,20 @@ impl<'a, 'py> Reader<'a, 'py> {
         let getter = getter.unwrap_or(default);
         match carrier.cast_exact::<PyDict>() {
             Ok(dict) if getter.is(default) => Self::Dict(dict),
+            _ if getter.is(default) && is_list(carrier) => Self::of_odd_pairs(carrier),
             _ => Self::Getter { carrier, getter },
         }
     }
 
     pub fn of_pairs(pairs: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let read = |pair: PyResult<Bound<'py, PyAny>>| {
-            let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair?.extract()?;
-            Ok((latin1(&name)?, latin1(&value)?))
-        };
-        Ok(Self::Pairs(pairs.try_iter()?.map(read).collect::<PyResult<_>>()?))
+        let read = |pair: PyResult<Bound<'py, PyAny>>| pair.and_then(|pair| text_pair(&pair)).transpose();
+        Ok(Self::Pairs(pairs.try_iter()?.filter_map(read).collect::<PyResult<_>>()?))
+    }
+
+    /// What is no pair of text or bytes is skipped.
+    fn of_odd_pairs(pairs: &Bound<'py, PyAny>) -> Self {
+        let pairs = pairs.try_iter().into_iter().flatten().flatten();
+        Self::Pairs(pairs.filter_map(|pair| text_pair(&pair).ok().flatten()).collect())
     }
 
     /// Returns the values of the header `name`.
@@ -249,17 +253,27 @@ fn environ_name<'py>(key: &Bound<'py, PyAny>) -> Option<Bound<'py, PyString>> {
     Some(PyString::new(key.py(), &name))
 }
 
-/// What a getter gave: a string, an iterable of them, or nothing. Anything else in it is skipped.
+/// What a getter gave: text or bytes, an iterable of them, or nothing. Anything else in it is skipped.
 fn values_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Lines<'py>> {
     if value.is_none() {
         return Ok(Lines::None);
     }
-    if let Ok(line) = value.cast::<PyString>() {
-        return Ok(Lines::One(line.clone()));
+    if let Ok(line) = latin1(value) {
+        return Ok(Lines::One(line));
     }
     let Ok(values) = value.try_iter() else { return Ok(Lines::None) };
     let values = values.collect::<PyResult<Vec<_>>>()?;
-    Ok(Lines::of(values.into_iter().filter_map(|line| line.cast_into::<PyString>().ok()).collect()))
+    Ok(Lines::of(values.iter().filter_map(|line| latin1(line).ok()).collect()))
+}
+
+/// Reads a pair; `None` for a header without a value, as Kafka may have them.
+fn text_pair<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
+    let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
+    if value.is_none() { Ok(None) } else { Ok(Some((latin1(&name)?, latin1(&value)?))) }
+}
+
+fn is_list(carrier: &Bound<'_, PyAny>) -> bool {
+    carrier.is_instance_of::<PyList>() || carrier.is_instance_of::<PyTuple>()
 }
 
 fn latin1<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
@@ -277,6 +291,8 @@ fn latin1<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
 pub enum Writer<'a, 'py> {
     /// A dict under the default setter.
     Dict(&'a Bound<'py, PyDict>),
+    /// Pairs of text and bytes under the default setter, as Kafka has them.
+    Pairs(&'a Bound<'py, PyList>),
     /// Anything else under any setter.
     Setter { carrier: &'a Bound<'py, PyAny>, setter: &'a Bound<'py, PyAny> },
 }
@@ -292,6 +308,7 @@ impl<'a, 'py> Writer<'a, 'py> {
         let setter = setter.unwrap_or(default);
         match carrier.cast_exact::<PyDict>() {
             Ok(dict) if setter.is(default) => Self::Dict(dict),
+            _ if setter.is(default) => carrier.cast().map_or(Self::Setter { carrier, setter }, Self::Pairs),
             _ => Self::Setter { carrier, setter },
         }
     }
@@ -300,6 +317,7 @@ impl<'a, 'py> Writer<'a, 'py> {
     pub fn set(&self, name: &Bound<'py, PyString>, value: &Bound<'py, PyString>) -> PyResult<()> {
         match self {
             Self::Dict(dict) => dict.set_item(name, value),
+            Self::Pairs(pairs) => set_pair(pairs, name, value),
             Self::Setter { carrier, setter } => {
                 setter.call_method1(intern!(name.py(), "set"), (*carrier, name, value)).map(drop)
             }
@@ -311,9 +329,25 @@ impl<'a, 'py> Writer<'a, 'py> {
         let py = name.py();
         let known = match self {
             Self::Dict(dict) => dict.get_item(name)?.and_then(|known| known.cast_into::<PyString>().ok()),
-            Self::Setter { .. } => None,
+            Self::Pairs(_) | Self::Setter { .. } => None,
         };
         let joined = known.map(|known| format!("{}, {value}", encode::text_of(&known).as_str()));
         self.set(name, &PyString::new(py, joined.as_deref().unwrap_or(value)))
     }
+}
+
+/// Puts a header behind the others, in the place of those of its name: two `traceparent` headers name no parent.
+fn set_pair<'py>(
+    pairs: &Bound<'py, PyList>,
+    name: &Bound<'py, PyString>,
+    value: &Bound<'py, PyString>,
+) -> PyResult<()> {
+    let (py, wanted) = (name.py(), encode::text_of(name));
+    for position in (0..pairs.len()).rev() {
+        let known = pairs.get_item(position).ok().and_then(|pair| latin1(&pair.get_item(0).ok()?).ok());
+        if known.is_some_and(|known| encode::text_of(&known).as_str().eq_ignore_ascii_case(wanted.as_str())) {
+            pairs.del_item(position)?;
+        }
+    }
+    pairs.append((name, PyBytes::new(py, encode::text_of(value).as_str().as_bytes())))
 }
