@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyspan.sdk.resources import Resource
     from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor, TracerProvider
     from pyspan.sdk.trace.export import SpanExporter
     from pyspan.sdk.trace.sampling import Sampler
 
-__all__ = ["configure", "force_flush", "shutdown", "stats"]
+__all__ = ["configure", "flush_on_return", "force_flush", "shutdown", "stats"]
 
 
 def configure(
@@ -28,6 +28,8 @@ def configure(
     processors: Sequence[SpanProcessor] = (),
     id_generator: IdGenerator | None = None,
     span_limits: SpanLimits | None = None,
+    propagate_threads: bool | None = None,
+    baggage_attributes: Sequence[str] | None = None,
 ) -> TracerProvider:
     """Trace from now on: set OpenTelemetry's global tracer provider and propagators, and return the provider.
 
@@ -40,6 +42,11 @@ def configure(
     `opentelemetry_traces_exporter`; a string may hold several, joined by commas. `endpoint` is where the OTLP exporter
     sends. A number as `sampler` is the share of traces to keep, a text a name as for OTEL_TRACES_SAMPLER. `processors`
     are called beside the exporters.
+
+    With `propagate_threads` threads, timers, processes and the tasks of executors and pools carry on the context that
+    is current where they are started or submitted, until `shutdown()`. `baggage_attributes` names the members of the
+    baggage that each span takes as attributes when it starts: `tenant.id`, `app.*`, or `*` for all. These two are also
+    PYSPAN_PROPAGATE_THREADS and PYSPAN_BAGGAGE_ATTRIBUTES.
 
     Raises:
         ConfigurationError: an argument cannot be used; an exporter, an endpoint, headers or a certificate of the
@@ -57,6 +64,8 @@ def configure(
         processors=processors,
         id_generator=id_generator,
         span_limits=span_limits,
+        propagate_threads=propagate_threads,
+        baggage_attributes=baggage_attributes,
     )
     return _configure.configure(settings)
 
@@ -72,6 +81,23 @@ def force_flush(timeout: float = 30.0) -> bool:
     from pyspan.sdk import _configure
 
     return _configure.force_flush(timeout)
+
+
+def flush_on_return(handler: Callable[..., Any] | None = None, *, timeout: float = 2.0) -> Any:
+    """Export what has ended when a function is left, before a serverless platform freezes its process.
+
+    A decorator, `@pyspan.flush_on_return` or with `(timeout=1.0)`, for functions and coroutine functions, or a context
+    manager. It takes at most `timeout` seconds, and no longer than what AWS Lambda's context among the arguments
+    leaves, less 0.1 s; what has not left by then is logged. Results and exceptions are the handler's.
+
+    Raises:
+        ConfigurationError: `timeout` is no number from 0 to 86,400.
+        TypeError: `handler` is no function, or a generator function.
+    """
+    from pyspan.sdk import _flush_on_return
+
+    flushing = _flush_on_return.FlushOnReturn(timeout)
+    return flushing if handler is None else flushing(handler)
 
 
 def shutdown() -> None:

@@ -358,6 +358,8 @@ class Recorder:
     def add_queue(self, queue: SpanQueue) -> None:
         """Put every sampled span into `queue` when it ends."""
     def remove_queue(self, queue: SpanQueue) -> None: ...
+    def copy_baggage(self, patterns: list[str]) -> None:
+        """Set the members of the baggage that `patterns` name (`tenant.id`, `app.*`) on every span when it starts."""
     def keep(self, kept: object) -> None:
         """Keep `kept` alive for as long as the recorder, which its tracers and spans keep."""
     def tracer(self, scope: object, encoded: bytes, schema_url: str) -> Tracer: ...

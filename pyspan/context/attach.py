@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
+from opentelemetry.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.context import Context
+__all__ = ["NO_CONTEXT", "Attached", "call_within"]
 
-__all__ = ["Attached", "call_within"]
+NO_CONTEXT = Context()
 
 
 class Attached:

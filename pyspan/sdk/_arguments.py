@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyspan.config.environ import problem
+from pyspan.sdk._context import PATTERNS, is_pattern
 from pyspan.sdk._exporters import CONFIGURE
 from pyspan.sdk.trace import SpanLimits
 
@@ -32,15 +33,15 @@ def check(settings: Settings) -> None:
         raise problem("processors", settings.processors, fix, CONFIGURE)
 
 
-def check_timeout(timeout: object) -> float:
-    """Return the seconds that `force_flush()` is given.
+def check_timeout(timeout: object, place: str = "pyspan.force_flush()") -> float:
+    """Return the seconds that `force_flush()` or another call at `place` is given.
 
     Raises:
         ConfigurationError: it is no number of seconds, or more than a day.
     """
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 <= timeout <= LONGEST_FLUSH:
         return float(timeout)
-    raise problem("timeout", timeout, f"give seconds from 0 to {LONGEST_FLUSH:.0f}", "pyspan.force_flush()")
+    raise problem("timeout", timeout, f"give seconds from 0 to {LONGEST_FLUSH:.0f}", place)
 
 
 def _has(*methods: str) -> Callable[[object], bool]:
@@ -78,11 +79,19 @@ def _are_processors(value: object) -> bool:
     return all(map(_has("on_start", "on_end", "shutdown", "force_flush"), value))
 
 
+def _are_patterns(value: object) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        return False
+    return all(isinstance(item, str) and is_pattern(item) for item in value)
+
+
 RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "service_name": (_is_text, "text"),
     "endpoint": (_is_endpoint, "a URL, such as 'http://localhost:4318'"),
     "sampler": (_is_sampler, "a Sampler, a share of traces from 0 to 1, or a name as for OTEL_TRACES_SAMPLER"),
     "resource": (_is_resource, "a Resource, or a mapping of attributes by name"),
     "id_generator": (_has("generate_span_id", "generate_trace_id"), "an IdGenerator"),
+    "propagate_threads": (lambda value: isinstance(value, bool), "True or False"),
+    "baggage_attributes": (_are_patterns, PATTERNS),
     "span_limits": (_are_limits, "a pyspan.sdk.trace.SpanLimits"),
 }

@@ -11,8 +11,9 @@ from opentelemetry import trace as trace_api
 
 from pyspan.config.examine import examine
 from pyspan.config.log_level import set_log_level
+from pyspan.context import carried
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _arguments, _plan
+from pyspan.sdk import _arguments, _context, _plan
 from pyspan.sdk.trace import TracerProvider
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Settings:
     id_generator: IdGenerator | None = None
     span_limits: SpanLimits | None = None
     tracer_configurator: _TracerConfiguratorT | None = None
+    propagate_threads: bool | None = None
+    baggage_attributes: Sequence[str] | None = None
 
 
 class _State:
@@ -72,6 +75,7 @@ def configure(settings: Settings) -> TracerProvider:
         provider._disabled = plan.disabled
     for processor in (*settings.processors, *(make() for make in plan.processors)):
         provider.add_span_processor(processor)
+    _carry(provider, settings)
     _set_global(provider)
     plan.propagate()
     return provider
@@ -88,6 +92,7 @@ def shutdown() -> None:
     if _State.provider is not None:
         _State.provider.shutdown()
         _State.provider = None
+        carried.leave()
 
 
 def _refuse_second() -> None:
@@ -97,6 +102,13 @@ def _refuse_second() -> None:
     if known is not None and not isinstance(known, TracerProvider):
         name = f"{type(known).__module__}.{type(known).__qualname__}"
         raise ConfigurationError(f"the global tracer provider is a {name} already; set only one, or leave it to pyspan")
+
+
+def _carry(provider: TracerProvider, settings: Settings) -> None:
+    if patterns := _context.baggage_attributes(settings):
+        provider._recorder.copy_baggage(patterns)
+    if _context.propagates_threads(settings):
+        carried.carry()
 
 
 def _set_global(provider: TracerProvider) -> None:

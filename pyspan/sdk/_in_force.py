@@ -11,8 +11,8 @@ from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.setting import CODE, DEFAULT, Setting
 from pyspan.config.vendors import adopt
+from pyspan.sdk import _context, _plan, _propagators
 from pyspan.sdk import _environment as env
-from pyspan.sdk import _plan, _propagators
 from pyspan.sdk.trace._limits import limits_of_environment
 from pyspan.sdk.trace.export import KafkaSpanExporter, OTLPSpanExporter
 from pyspan.sdk.trace.export._settings import ProcessorSettings
@@ -64,6 +64,7 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
         *_exporters(settings, plan, adopted),
         *_batches(),
         *_limits(settings),
+        *_context_settings(settings),
     )
 
 
@@ -148,6 +149,14 @@ def _limits(settings: Settings) -> Iterator[Setting]:
         value = getattr(limits, name)
         source = CODE if settings.span_limits else _source(variable, common)
         yield Setting(variable, "no limit" if value is None else value, source)
+
+
+def _context_settings(settings: Settings) -> Iterator[Setting]:
+    carried, patterns = _context.propagates_threads(settings), _context.baggage_attributes(settings)
+    source = CODE if settings.propagate_threads is not None else _source(_context.PROPAGATE_THREADS)
+    yield Setting(_context.PROPAGATE_THREADS, _word(carried), source)
+    source = CODE if settings.baggage_attributes is not None else _source(_context.BAGGAGE_ATTRIBUTES)
+    yield Setting(_context.BAGGAGE_ATTRIBUTES, ",".join(patterns) or "none", source)
 
 
 def _signal_source(name: str) -> str:

@@ -152,3 +152,18 @@ def test_a_sub_interpreter_is_refused_with_a_clear_error_and_the_process_ends(si
     assert (done.returncode, done.stderr) == (0, "")
     assert "sub-interpreter" in done.stdout or "subinterpreter" in done.stdout  # CPython's own words where it refuses
     assert sum(sink.delivered().values()) == 1
+
+
+def test_an_interpreter_whose_lock_is_forced_off_is_refused() -> None:
+    code = """
+    import sys
+    sys._is_gil_enabled = lambda: False  # as it is under PYTHON_GIL=0 where Python is free-threaded
+    try:
+        import pyspan._core
+    except ImportError as error:
+        print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], timeout=50, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "pyspan needs the global interpreter lock: leave out PYTHON_GIL=0 and -X gil=0\n"

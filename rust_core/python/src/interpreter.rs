@@ -3,6 +3,16 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::{ffi, prelude::*};
 
+/// Refuses a free-threaded interpreter whose lock is forced off: by itself it switches the lock on for a module that
+/// declares that it needs it.
+pub fn require_lock(py: Python<'_>) -> PyResult<()> {
+    let Ok(is_enabled) = py.import("sys")?.getattr("_is_gil_enabled") else { return Ok(()) };
+    if is_enabled.call0()?.is_truthy()? {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("pyspan needs the global interpreter lock: leave out PYTHON_GIL=0 and -X gil=0"))
+}
+
 /// Refuses sub-interpreters: the classes and the objects of `opentelemetry` found at the first import serve the whole
 /// process, and a worker's thread keeps a sub-interpreter from ending.
 pub fn require_main(_: Python<'_>) -> PyResult<()> {

@@ -3,6 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "arguments that come from Python are owned")]
 
 mod api;
+mod baggage_attributes;
 mod batch;
 mod callback;
 mod cell;
@@ -34,6 +35,7 @@ use pyo3::wrap_pyfunction;
 #[pymodule(name = "_core", gil_used = true)]
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::require_main(module.py())?;
+    interpreter::require_lock(module.py())?;
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     add_classes(module)?;
     add_functions(module)?;

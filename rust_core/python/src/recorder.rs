@@ -1,12 +1,14 @@
 //! `Recorder`: the native half of a tracer provider, and where finished spans go.
 
 use crate::api::{self, Api};
+use crate::baggage_attributes::Patterns;
 use crate::cell::GilCell;
 use crate::queue::SpanQueue;
 use crate::sampling::NativeSampler;
 use crate::span::Span;
 use crate::tracer::Tracer;
 use pyo3::PyTraverseError;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -15,7 +17,7 @@ use pyspan_core::queue::Pushed;
 use pyspan_core::sampling::Sampler;
 use pyspan_core::scope::Resource;
 use pyspan_core::span::{self, frame_span, framed_len};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How much a span may hold.
 #[pyclass(frozen, module = "pyspan._core")]
@@ -57,6 +59,8 @@ pub struct Recorder {
     pub native_sampler: Option<Sampler>,
     pub sampler: Py<PyAny>,
     pub id_generator: Option<Py<PyAny>>,
+    /// The baggage that spans take as attributes.
+    pub baggage: OnceLock<Patterns>,
     pub state: GilCell<State>,
 }
 
@@ -119,6 +123,7 @@ impl Recorder {
             native_sampler: native_sampler.map(|native| native.inner.clone()),
             sampler,
             id_generator,
+            baggage: OnceLock::new(),
             state: GilCell::new(state),
         })
     }
@@ -135,6 +140,11 @@ impl Recorder {
     fn set_processor(&self, py: Python<'_>, processor: Option<Py<PyAny>>) {
         let replaced = std::mem::replace(&mut self.state.borrow_mut(py).processor, processor);
         drop(replaced);
+    }
+
+    fn copy_baggage(&self, py: Python<'_>, patterns: Vec<String>) -> PyResult<()> {
+        let given = self.baggage.set(Patterns::new(py, &patterns));
+        given.map_err(|_| PyRuntimeError::new_err("the baggage to copy is given once"))
     }
 
     fn keep(&self, py: Python<'_>, kept: Py<PyAny>) {

@@ -137,6 +137,13 @@ pub fn extract_from<'py>(
     }
 }
 
+/// Returns the baggage of a context.
+pub fn baggage_of<'py>(context: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Ok(context) = context.cast::<PyDict>() else { return Ok(None) };
+    let found = context.get_item(&names::get(context.py())?.baggage_key)?;
+    Ok(found.and_then(|baggage| baggage.cast_into().ok()))
+}
+
 /// Returns what a Datadog browser and the request's id say of a request: attributes for its span.
 pub fn attributes_of(context: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let Ok(context) = context.cast::<PyDict>() else { return Ok(Vec::new()) };

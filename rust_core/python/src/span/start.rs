@@ -56,6 +56,9 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
         recorder.state.borrow_mut(py).counts.unsampled += 1;
         return;
     }
+    if let Some(patterns) = recorder.baggage.get() {
+        patterns.set_on(py, recorder.api, this, request.context.as_ref());
+    }
     fill(py, this, sampling.attributes.as_ref(), request.links.as_ref());
     if let Some(count) = sampling.adjusted_count {
         write_count(py, this, count);

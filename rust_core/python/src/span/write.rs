@@ -9,7 +9,7 @@ use pyspan_core::clock::now_ns;
 use pyspan_core::span::{StatusCode, Value};
 
 impl Span {
-    pub(super) fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
+    pub(crate) fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
         let mut done = 0;
         if let Ok(dict) = attributes.cast_exact::<PyDict>() {
             done = encode::set_plain_items(dict, &mut self.state.borrow_mut(py).body().attributes, self.room(py));
