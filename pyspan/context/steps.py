@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
 
-from pyspan.context.attach import Attached
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
     from contextlib import AbstractContextManager
-
-    from opentelemetry.context import Context
 
 __all__ = ["async_generator_within", "generator_within"]
 
@@ -82,18 +78,21 @@ def async_generator_within(
 class _Steps:
     """A block that is left and entered again, and finds the context that it left."""
 
-    __slots__ = ("_around", "_context")
+    __slots__ = ("_context", "_runtime", "_token")
 
     def __init__(self) -> None:
-        self._context: Context | None = None
+        self._runtime = context_api._RUNTIME_CONTEXT
+        self._context = self._runtime.get_current()
 
     def __enter__(self) -> None:
-        self._around = Attached(context_api.get_current() if self._context is None else self._context)
-        self._around.__enter__()
+        self._token: Any = self._runtime.attach(self._context)
 
-    def __exit__(self, *error: object) -> None:
-        self._context = context_api.get_current()
-        self._around.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        self._context = self._runtime.get_current()
+        try:
+            self._runtime.detach(self._token)
+        except (ValueError, RuntimeError):  # left in another context than it was entered in: not ours to put back
+            return
 
     @contextlib.contextmanager
     def hold(self, span: AbstractContextManager[Any]) -> Iterator[None]:

@@ -177,7 +177,7 @@ def _flush_at_end_of_celery() -> None:
 
 
 def _flush_worker(**_: object) -> None:
-    _flush_all(SHUTDOWN_MILLIS / 1000)
+    _flush_at_last(SHUTDOWN_MILLIS / 1000)
 
 
 def _flush_at_end_of_multiprocessing() -> None:
