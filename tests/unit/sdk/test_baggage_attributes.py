@@ -11,6 +11,7 @@ from opentelemetry import context as context_api
 
 import pyspan
 from pyspan.errors import ConfigurationError
+from pyspan.instrument.wsgi import Middleware
 from pyspan.sdk.trace.export import SimpleSpanProcessor
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -121,3 +122,14 @@ def test_a_variable_names_what_is_taken(
     monkeypatch.setenv("PYSPAN_BAGGAGE_ATTRIBUTES", "a*b")
     assert dict(attributes_under(None, members(aab="1"))) == {}
     assert "PYSPAN_BAGGAGE_ATTRIBUTES='a*b' in the environment cannot be used" in caplog.text
+
+
+def test_the_span_of_a_request_takes_the_baggage_that_came_with_it(unconfigured: None) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        span: Any = trace.get_current_span()
+        return [str(span.attributes.get("tenant")).encode()]
+
+    pyspan.configure(exporter="none", baggage_attributes=["tenant"])
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_BAGGAGE": "tenant=blue,other=1"}
+    assert list(Middleware(app)(environ, lambda *_: None)) == [b"blue"]
