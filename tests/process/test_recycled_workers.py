@@ -67,6 +67,7 @@ def test_workers_of_multiprocessing_that_are_replaced_lose_no_span(sink: OtlpSin
     assert len({instance for instance, _ in spans(sink)}) == TASKS
 
 
+@pytest.mark.timeout(150)  # each worker takes a second to leave
 def test_celery_s_workers_that_are_replaced_lose_no_span(sink: OtlpSink, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     environ = {**os.environ, **LATE, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint}
@@ -77,7 +78,7 @@ def test_celery_s_workers_that_are_replaced_lose_no_span(sink: OtlpSink, tmp_pat
         [sys.executable, "-m", "celery", "-A", "shop", *words], cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 45
+        deadline = time.monotonic() + 75
         while sum(sink.delivered().values()) < TASKS and time.monotonic() < deadline:
             time.sleep(0.05)
         before_the_end = sum(sink.delivered().values())
