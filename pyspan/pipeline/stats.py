@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from pyspan.pipeline.log import RareLog, logger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Stats"]
 
@@ -23,8 +26,11 @@ class Stats:
     """Counts of one exporter, in spans unless said otherwise.
 
     received = delivered + dead_lettered + dropped + in_flight, at every instant. Written by the worker's thread alone;
-    another thread may read at any time.
+    another thread may read at any time. `on_operation` is told of each batch that has come to its end: how many seconds
+    it took with all its retries, and why not all of it was delivered.
     """
+
+    on_operation: Callable[[float, str | None], None] | None = None
 
     def __init__(self, name: str, log: RareLog | None = None) -> None:
         self.name = name
@@ -53,6 +59,23 @@ class Stats:
         """Count a batch that the source gave."""
         self.in_flight += spans
 
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        """Tell `on_operation` of the batch that is delivered within, in one task."""
+        if self.on_operation is None:
+            yield
+            return
+        begun, losses = time.monotonic(), list[str]()
+        outer = _losses.set(losses)
+        try:
+            yield
+        except BaseException as error:
+            losses.append(type(error).__qualname__)
+            raise
+        finally:
+            _losses.reset(outer)
+            self.on_operation(time.monotonic() - begun, losses[-1] if losses else None)
+
     def deliver(self, spans: int) -> None:
         """Count a batch that the receiver has taken."""
         if self._is_final:
@@ -72,6 +95,7 @@ class Stats:
     def reject(self, spans: int, message: str) -> None:
         """Count spans of a delivered batch that the receiver says it threw away (OTLP partial success)."""
         self.rejected += spans
+        _lose("rejected")
         self.last_error = f"the receiver rejected {spans} spans of a batch it took: {message}"
         self._log.warning("reject", f"{self.name}: {self.last_error}")
 
@@ -80,6 +104,7 @@ class Stats:
         if self._is_final:
             return
         self.dead_lettered += spans
+        _lose("dead_lettered")
         self.in_flight -= spans
         self._log.warning("dead letter", f"{self.name}: {spans} spans set aside as dead letters: {message}")
 
@@ -88,6 +113,7 @@ class Stats:
         if self._is_final:
             return
         _add(self.dropped, reason, spans)
+        _lose(reason)
         self.in_flight -= spans
         self._log.warning(f"drop {reason}", f"{self.name}: {spans} spans dropped ({reason}): {message}")
 
@@ -116,6 +142,16 @@ class Stats:
         dropped = {f"dropped_{reason}": spans for reason, spans in list(self.dropped.items())}
         failures = {f"failures_{status}": requests for status, requests in list(self.failures.items())}
         return {**named, **dropped, **failures}
+
+
+# Why spans of the batch at hand were not delivered: each batch has a task, and so a context, of its own.
+_losses: ContextVar[list[str] | None] = ContextVar("losses", default=None)
+
+
+def _lose(reason: str) -> None:
+    losses = _losses.get()
+    if losses is not None:
+        losses.append(reason)
 
 
 def _add(counts: dict[str, int], key: str, number: int) -> None:

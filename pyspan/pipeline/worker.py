@@ -81,7 +81,8 @@ class Worker:
         try:
             while self._running <= self._wanted:
                 received, ticket = await self._receive()
-                await self._delivery.export(received.batch)
+                with self._stats.operation():
+                    await self._delivery.export(received.batch)
                 self._finish(ticket)
         except anyio.EndOfStream:
             return
