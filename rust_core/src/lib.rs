@@ -14,3 +14,4 @@ pub mod sampling;
 pub mod scope;
 pub mod span;
 pub mod spool;
+pub mod unended;
