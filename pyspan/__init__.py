@@ -30,6 +30,7 @@ def configure(
     span_limits: SpanLimits | None = None,
     propagate_threads: bool | None = None,
     baggage_attributes: Sequence[str] | None = None,
+    export_open_spans_after: float | None = None,
 ) -> TracerProvider:
     """Trace from now on: set OpenTelemetry's global tracer provider and propagators, and return the provider.
 
@@ -41,7 +42,8 @@ def configure(
     kafka=HOST:PORT/TOPIC, file=PATH, console, none, or any that a package registers under
     `opentelemetry_traces_exporter`; a string may hold several, joined by commas. `endpoint` is where the OTLP exporter
     sends. A number as `sampler` is the share of traces to keep, a text a name as for OTEL_TRACES_SAMPLER. `processors`
-    are called beside the exporters.
+    are called beside the exporters. Spans that are open for `export_open_spans_after` seconds are exported as they are
+    then, with `pyspan.span.open` as an attribute, again each time that has doubled, and when tracing ends.
 
     With `propagate_threads` threads, timers, processes and the tasks of executors and pools carry on the context that
     is current where they are started or submitted, until `shutdown()`. `baggage_attributes` names the members of the
@@ -66,6 +68,7 @@ def configure(
         span_limits=span_limits,
         propagate_threads=propagate_threads,
         baggage_attributes=baggage_attributes,
+        export_open_spans_after=export_open_spans_after,
     )
     return _configure.configure(settings)
 
@@ -111,11 +114,14 @@ def stats() -> dict[str, Any]:
     """Return what became of the spans of this process, in numbers, summed over its providers and their exporters.
 
     A provider that nobody holds any more takes its numbers along. `exporters` lists those of each exporter by itself,
-    with its name under `exporter`. In spans, unless said otherwise:
+    with its name under `exporter`; `unended_by_name` where spans that nobody ended came from: `scope`, `name`, `spans`
+    and `longest`, the most seconds that one was open (100 names, then one entry without). In spans, unless said
+    otherwise:
 
     - started, ended: recording spans; unended: those that were dropped without an end; left_to_parent: those that a
-      forked child found open, or in its queue, and left to its parent; live: started and none of these.
-    - unsampled: those that record nothing.
+      forked child found open, or in its queue, and left to its parent; live: started here, neither ended nor dropped.
+    - sampled, record_only, unsampled: what the sampler said of each; the first two make started.
+    - snapshots: open spans that were exported as they were then; among accepted and exported too.
     - accepted: let into a queue; taken: out of it again; queued_spans, queued_bytes: in it now; in_flight: under way.
     - exported: taken and kept by the receiver; rejected: taken and thrown away by it (OTLP partial success); failed:
       those that a Python exporter failed to export; dead_lettered: set aside; batches: requests that were taken.

@@ -364,7 +364,26 @@ class Recorder:
         """Keep `kept` alive for as long as the recorder, which its tracers and spans keep."""
     def tracer(self, scope: object, encoded: bytes, schema_url: str) -> Tracer: ...
     def counts(self) -> dict[str, int]:
-        """Return started, ended, live, unended, left_to_parent and unsampled spans."""
+        """Return what was counted in this process.
+
+        started, sampled, record_only, unsampled, ended, live, unended, left_to_parent.
+        """
+    def starts(self) -> list[tuple[str, str, int]]:
+        """Return the parent's origin, what the sampler said, and how many spans started so."""
+    def live(self) -> list[tuple[str, int]]:
+        """Return what the sampler said of recording spans, and how many of them are open."""
+    def unended(self) -> list[tuple[str, str, int, float]]:
+        """Return scope, name, count and longest time in seconds of spans that were dropped without an end.
+
+        Names are told apart up to a hundred; the rest is one row with empty ones.
+        """
+    def know_open(self, after: float, on_first: Callable[[], object]) -> None:
+        """Keep a weak list of spans that start from now on; `on_first` is called with the first of each process.
+
+        Raises: ValueError where `after` is no number of seconds.
+        """
+    def open_spans(self, everything: bool = False) -> list[Span]:
+        """Return sampled spans that have been open for `after` seconds, later again each time that has doubled."""
 
 @final
 class Tracer:
@@ -537,6 +556,11 @@ class SpanQueue:
         """Take the oldest full batch; with `partial` also one that is not full."""
     def push(self, span: Span) -> bool:
         """Add an ended span by hand; False when it was dropped."""
+    def push_open(self, span: Span, bare: bool = False) -> bool:
+        """Add a span as it is before its end, marked; `bare` without attributes, events, links and what status says.
+
+        False where it has ended or was dropped.
+        """
     def on_first_span(self, callback: Callable[[], object]) -> None:
         """Call `callback` when the first span of a process arrives, again in each forked child."""
     def close(self) -> None:

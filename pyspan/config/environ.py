@@ -7,6 +7,7 @@ environment variables); only where the spans would then go to a wrong place does
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from pyspan.config.redaction import redact
@@ -15,7 +16,7 @@ from pyspan.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "unusable", "warned"]
+__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "seconds", "unusable", "warned"]
 
 Word = TypeVar("Word", bound=str)
 Value = TypeVar("Value")
@@ -23,6 +24,7 @@ Value = TypeVar("Value")
 PLACE = "the environment"
 # What a count or a number of milliseconds may be: more is a slip, and would not fit where it is kept.
 MOST = 2**31 - 1
+NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 logger = logging.getLogger("pyspan.config")
 
@@ -70,6 +72,15 @@ def integer(environ: Mapping[str, str], key: str, default: int, *, lowest: int =
 def milliseconds(environ: Mapping[str, str], key: str, default: float, zero: float) -> float:
     """Read a duration in whole milliseconds as seconds; the default, and what 0 stands for, are in seconds."""
     return integer(environ, key, round(default * 1000), lowest=0) / 1000 or zero
+
+
+def seconds(environ: Mapping[str, str], key: str) -> float | None:
+    """Read a number of seconds above 0; None where it is not set or cannot be used."""
+    found = first(environ, key)
+    if found is None:
+        return None
+    number = float(found[1]) if NUMBER.fullmatch(found[1]) else 0.0
+    return number if 0 < number <= MOST else unusable(*found, f"seconds above 0, {MOST} at most", None, shown="off")
 
 
 def flag(environ: Mapping[str, str], *keys: str) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pyspan.config.environ import problem
+from pyspan.config.environ import MOST, problem
 from pyspan.sdk._context import PATTERNS, is_pattern
 from pyspan.sdk._exporters import CONFIGURE
 from pyspan.sdk.trace import SpanLimits
@@ -61,6 +61,10 @@ def _is_sampler(value: object) -> bool:
     return isinstance(value, (int, float, str)) or _has("should_sample", "get_description")(value)
 
 
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= MOST
+
+
 def _is_resource(value: object) -> bool:
     """Take the SDK's class of the same name too."""
     if isinstance(value, Mapping):
@@ -93,5 +97,6 @@ RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "id_generator": (_has("generate_span_id", "generate_trace_id"), "an IdGenerator"),
     "propagate_threads": (lambda value: isinstance(value, bool), "True or False"),
     "baggage_attributes": (_are_patterns, PATTERNS),
+    "export_open_spans_after": (_is_time, f"seconds above 0, {MOST} at most"),
     "span_limits": (_are_limits, "a pyspan.sdk.trace.SpanLimits"),
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config.environ import first, warned
+from pyspan.config.environ import first, flag, seconds, warned
 from pyspan.config.identity import ENVIRONMENT, SERVICE_NAME, identity, said_by_opentelemetry
 from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.setting import CODE, DEFAULT, Setting
+from pyspan.config.variables import OPEN_SPANS
 from pyspan.config.vendors import adopt
 from pyspan.sdk import _context, _plan, _propagators
 from pyspan.sdk import _environment as env
@@ -65,6 +66,7 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
         *_batches(),
         *_limits(settings),
         *_context_settings(settings),
+        *_self(settings),
     )
 
 
@@ -79,6 +81,16 @@ def _switches(adopted: Adopted) -> Iterator[Setting]:
     names: Any = adopted.propagators.value if adopted.propagators else _propagators.usable().split(",")
     source = adopted.propagators.source if adopted.propagators else _source("OTEL_PROPAGATORS")
     yield Setting("OTEL_PROPAGATORS", ",".join(names) or _propagators.DEFAULT, source)
+
+
+def _self(settings: Settings) -> Iterator[Setting]:
+    metrics = flag(os.environ, env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED) is not False
+    source = _source(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
+    yield Setting(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, _word(metrics), source)
+    given = settings.export_open_spans_after
+    after = given or seconds(os.environ, OPEN_SPANS)
+    shown = "off" if after is None else f"{after:g} s"
+    yield Setting(OPEN_SPANS, shown, CODE if given else _source(OPEN_SPANS))
 
 
 def _resource(settings: Settings, plan: Plan) -> Iterator[Setting]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config.environ import first
+from pyspan.config.environ import first, seconds
 from pyspan.config.log_level import word_of_environment
-from pyspan.config.variables import CONFIG_FILES
+from pyspan.config.variables import CONFIG_FILES, OPEN_SPANS
 from pyspan.config.vendors import adopt
 from pyspan.sdk import _arguments, _exporters, _registered, _samplers
 from pyspan.sdk._propagators import use_native_propagators, use_propagators
@@ -42,6 +42,7 @@ class Plan:
     propagate: Callable[[], None]
     id_generator: IdGenerator | None = None
     span_limits: SpanLimits | None = None
+    export_open_spans_after: float | None = None
     tracer_configurator: _TracerConfiguratorT | None = None
     disabled: bool | None = None
     log_level: str | None = None
@@ -75,6 +76,7 @@ def _of_environment(settings: Settings) -> Plan:
         propagate=_propagate(adopted),
         id_generator=settings.id_generator or _registered.id_generator(),
         span_limits=settings.span_limits,
+        export_open_spans_after=settings.export_open_spans_after or seconds(os.environ, OPEN_SPANS),
         tracer_configurator=settings.tracer_configurator,
         disabled=None if adopted.enabled is None else not adopted.enabled.value,
         exporters=tuple(exporters),

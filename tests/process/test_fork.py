@@ -128,3 +128,63 @@ def test_a_python_exporter_works_in_the_child(sink: OtlpSink) -> None:
         sink.endpoint,
     )
     assert sorted(done.stdout.split("\n")) == ["", "child 0", "child 1", "parent 0", "parent 1"]
+
+
+def test_a_forked_child_counts_its_spans_anew(sink: OtlpSink) -> None:
+    run(
+        """
+        trace_some("parent", 3)
+        tracer.start_span("dropped")
+        pyspan.force_flush()
+        with tracer.start_as_current_span("around"):
+            child = os.fork()
+            if child == 0:
+                trace_some("child", 2)
+                tracer.start_span("dropped")
+        stats = pyspan.stats()
+        names = [(each["name"], each["spans"]) for each in stats["unended_by_name"]]
+        counts = [stats[name] for name in ("started", "sampled", "ended", "unended", "live", "left_to_parent")]
+        assert names == [("dropped", 1)], names
+        assert counts == ([3, 3, 2, 1, 0, 1] if child == 0 else [5, 5, 4, 1, 0, 0]), counts
+        if child: assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+        """,
+        sink.endpoint,
+    )
+
+
+def test_metrics_and_open_spans_of_a_forked_child_are_its_own(sink: OtlpSink) -> None:
+    run(
+        """
+        def metrics():
+            data = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+            return {metric.name: sum(point.value for point in metric.data.data_points)
+                    for metric in data if metric.name.startswith(("otel.sdk.span", "otel.sdk.exporter.span"))}
+
+        with tracer.start_as_current_span("around"):
+            trace_some("parent", 3)
+            pyspan.force_flush()
+            child = os.fork()
+            if child == 0:
+                with tracer.start_as_current_span("of the child"):
+                    deadline = time.monotonic() + 30
+                    while pyspan.stats()["snapshots"] == 0:
+                        assert time.monotonic() < deadline
+                        time.sleep(0.01)
+                    read = metrics()
+                    assert (read["otel.sdk.span.started"], read["otel.sdk.span.live"]) == (1, 1), read
+                    assert read["otel.sdk.exporter.span.exported"] == 0, read
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+        assert metrics()["otel.sdk.span.started"] == 4
+        """,
+        sink.endpoint,
+        before="""
+from opentelemetry import metrics as api
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+reader = InMemoryMetricReader()
+api.set_meter_provider(MeterProvider([reader]))
+""",
+        PYSPAN_EXPORT_OPEN_SPANS_AFTER="0.1",
+        OTEL_BSP_SCHEDULE_DELAY="60000",
+    )

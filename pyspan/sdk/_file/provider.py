@@ -59,6 +59,7 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
         propagate=partial(use_propagators, names),
         id_generator=settings.id_generator or provider.id_generator,
         span_limits=settings.span_limits or provider.limits,
+        export_open_spans_after=settings.export_open_spans_after,
         tracer_configurator=settings.tracer_configurator or provider.tracer_configurator,
         disabled=bool(disabled) or not (tracing or in_code or settings.processors),
         log_level=level.rstrip("234") if level else None,

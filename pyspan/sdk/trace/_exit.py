@@ -117,6 +117,7 @@ def _flush_all(timeout: float) -> None:
     deadline = time.monotonic() + timeout
     for others, (wiring, provider) in counting_down(list(_wirings.items())):
         part = provider() or wiring
+        wiring.export_open_spans(everything=True)
         if part.force_flush(max(0, int(share(deadline, others) * 1000))) is False:
             _say_left(wiring)
     for worker in list(_ending):

@@ -46,7 +46,12 @@ class TracerProvider(trace_api.TracerProvider):
 
     With `shutdown_on_exit` it is shut down when the process ends, also where only its tracers are left. Once these and
     their spans are gone too, its processors export what they have and end their threads.
-    `meter_provider` is taken for the signature's sake: counts are in `pyspan.stats()`.
+    `meter_provider`, by default the global one, reads the counts of `pyspan.stats()` as the metrics `otel.sdk.span.*`.
+    Sampled spans that are open for `export_open_spans_after` seconds are exported as they are then, as
+    `pyspan.configure()` has it.
+
+    Raises:
+        ValueError: `export_open_spans_after` is no number of seconds above 0.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class TracerProvider(trace_api.TracerProvider):
         span_limits: SpanLimits | None = None,
         *,
         meter_provider: MeterProvider | None = None,
+        export_open_spans_after: float | None = None,
         _tracer_configurator: _TracerConfiguratorT | None = None,
     ) -> None:
         resource = Resource.create({}) if resource is None else resource
@@ -71,7 +77,9 @@ class TracerProvider(trace_api.TracerProvider):
         self._tracers = Tracers()
         self._recorder = self._make_recorder(resource)
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
-        self._wiring = Wiring(self._recorder, resource, self._active_span_processor, self.id_generator)
+        self._wiring = Wiring(self._recorder, resource, self._active_span_processor, self.id_generator, meter_provider)
+        if export_open_spans_after is not None:
+            self._wiring.know_open_spans(export_open_spans_after)
         in_forked_child(self, TracerProvider._handle_fork)
         if shutdown_on_exit:
             _exit.flush_at_exit(self._wiring, self)

@@ -66,6 +66,11 @@ impl SpanQueue {
         recorder::push(span, self)
     }
 
+    #[pyo3(signature = (span, bare=false))]
+    fn push_open(&self, span: &Bound<'_, Span>, bare: bool) -> bool {
+        recorder::push_open(span, self, bare)
+    }
+
     fn on_first_span(&self, py: Python<'_>, callback: Py<PyAny>) {
         let replaced = self.on_first_span.borrow_mut(py).replace(callback);
         drop(replaced);
@@ -110,6 +115,19 @@ impl SpanQueue {
             Pushed::Closed | Pushed::TooLarge => false,
             Pushed::Full(len) => return self.put_when_there_is_room(py, len, &push),
         })
+    }
+
+    /// As [`Self::put`] without waiting: a full queue drops the span at once.
+    pub fn put_now(&self, py: Python<'_>, push: impl Fn() -> Pushed) -> bool {
+        match push() {
+            Pushed::Queued => true,
+            Pushed::First => self.start_worker(py),
+            Pushed::Closed | Pushed::TooLarge => false,
+            Pushed::Full(_) => {
+                self.inner.borrow_mut(py).count_full();
+                false
+            }
+        }
     }
 
     #[cold]

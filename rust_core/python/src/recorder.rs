@@ -3,21 +3,29 @@
 use crate::api::{self, Api};
 use crate::baggage_attributes::Patterns;
 use crate::cell::GilCell;
+use crate::counts::{Counts, Lost, Start, Totals};
+use crate::encode;
+use crate::open_spans::{self, OpenSpans, Wanted};
 use crate::queue::SpanQueue;
 use crate::sampling::NativeSampler;
 use crate::span::Span;
 use crate::tracer::Tracer;
 use pyo3::PyTraverseError;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyspan_core::clock::now_ns;
 use pyspan_core::fork;
 use pyspan_core::queue::Pushed;
 use pyspan_core::sampling::Sampler;
 use pyspan_core::scope::Resource;
-use pyspan_core::span::{self, frame_span, framed_len};
+use pyspan_core::span::{self, Attributes, Header, Value, field, frame_span, framed_len};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The attribute that says that a span has not ended: its end is the time at which it was looked at.
+const OPEN: &str = "pyspan.span.open";
 
 /// How much a span may hold.
 #[pyclass(frozen, module = "pyspan._core")]
@@ -73,24 +81,7 @@ pub struct State {
     kept: Option<Py<PyAny>>,
     pub queues: Vec<Py<SpanQueue>>,
     pub counts: Counts,
-}
-
-/// Counts since the process started (a forked child goes on counting from its parent's).
-#[derive(Clone, Copy, Default)]
-pub struct Counts {
-    pub started: u64,
-    pub ended: u64,
-    /// Spans that were dropped without an end.
-    pub unended: u64,
-    /// Spans of the parent process that ended, or were dropped, in this forked child.
-    pub left_to_parent: u64,
-    pub unsampled: u64,
-}
-
-impl Counts {
-    const fn live(&self) -> u64 {
-        self.started.saturating_sub(self.ended + self.unended + self.left_to_parent)
-    }
+    pub open: Option<OpenSpans>,
 }
 
 #[pymethods]
@@ -115,7 +106,8 @@ impl Recorder {
             processor: None,
             kept: None,
             queues: Vec::new(),
-            counts: Counts::default(),
+            counts: Counts::new(),
+            open: None,
         };
         Ok(Self {
             api: api::get(py)?,
@@ -168,15 +160,32 @@ impl Recorder {
     }
 
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = self.state.borrow(py).counts;
-        let dict = PyDict::new(py);
-        dict.set_item("started", counts.started)?;
-        dict.set_item("ended", counts.ended)?;
-        dict.set_item("live", counts.live())?;
-        dict.set_item("unended", counts.unended)?;
-        dict.set_item("left_to_parent", counts.left_to_parent)?;
-        dict.set_item("unsampled", counts.unsampled)?;
-        Ok(dict)
+        self.totals(py).to_dict(py)
+    }
+
+    fn starts(&self, py: Python<'_>) -> Vec<(&'static str, &'static str, u64)> {
+        self.totals(py).starts()
+    }
+
+    fn live(&self, py: Python<'_>) -> Vec<(&'static str, u64)> {
+        self.totals(py).live()
+    }
+
+    fn unended(&self, py: Python<'_>) -> Vec<(String, String, u64, f64)> {
+        self.state.borrow_mut(py).counts.unended()
+    }
+
+    fn know_open(&self, py: Python<'_>, after: f64, on_first: Py<PyAny>) -> PyResult<()> {
+        let after = Duration::try_from_secs_f64(after).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        let replaced = self.state.borrow_mut(py).open.replace(OpenSpans::new(after_ns, on_first));
+        drop(replaced);
+        Ok(())
+    }
+
+    #[pyo3(signature = (everything=false))]
+    fn open_spans(&self, py: Python<'_>, everything: bool) -> Vec<Py<Span>> {
+        open_spans::sweep(self, py, if everything { Wanted::All } else { Wanted::Due })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -186,23 +195,46 @@ impl Recorder {
         visit.call(&state.resource)?;
         visit.call(&state.processor)?;
         visit.call(&state.kept)?;
+        visit.call(state.open.as_ref().map(|open| &open.on_first))?;
         state.queues.iter().try_for_each(|queue| visit.call(queue))
     }
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.processor.take(), state.kept.take(), std::mem::take(&mut state.queues));
+        let queues = std::mem::take(&mut state.queues);
+        let cleared = (state.processor.take(), state.kept.take(), state.open.take(), queues);
         drop(state);
         drop(cleared);
     }
 }
 
 impl Recorder {
-    /// Counts a span that comes to its end without [`Self::finish`].
+    fn totals(&self, py: Python<'_>) -> Totals {
+        self.state.borrow_mut(py).counts.totals()
+    }
+
+    /// Counts the start of a span that records nothing; [`Self::announce`] counts the others.
+    #[inline]
+    pub fn count_start(&self, py: Python<'_>, start: Start) {
+        self.state.borrow_mut(py).counts.start(start);
+    }
+
+    /// Counts a recording span that comes to its end without [`Self::finish`].
     #[cold]
-    pub fn count_lost(&self, py: Python<'_>, of_parent: bool) {
-        let counts = &mut self.state.borrow_mut(py).counts;
-        *(if of_parent { &mut counts.left_to_parent } else { &mut counts.unended }) += 1;
+    pub fn count_lost(&self, py: Python<'_>, span: &Span) {
+        let of = span.state(py);
+        if of.is_of_parent() {
+            self.state.borrow_mut(py).counts.leave_to_parent();
+            return;
+        }
+        let scope = span.tracer(py).scope(py).clone();
+        let lost = Lost {
+            scope: &scope.encoded,
+            name: encode::plain_text(of.name.bind(py)),
+            age_ns: now_ns().saturating_sub(of.start_ns),
+            sampled: span.is_sampled(py),
+        };
+        self.state.borrow_mut(py).counts.lose(&lost);
     }
 
     /// Returns an attribute of what is kept: what the provider shows of itself, for those who hold but a tracer.
@@ -216,9 +248,10 @@ impl Recorder {
     #[inline]
     pub fn finish(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
+        let sampled = span.get().is_sampled(py);
         let processor = {
             let mut state = self.state.borrow_mut(py);
-            state.counts.ended += 1;
+            state.counts.end(sampled);
             state.processor.as_ref().map(|processor| processor.bind(py).clone())
         };
         if let Some(processor) = &processor {
@@ -228,7 +261,7 @@ impl Recorder {
             self.notify(py, processor, "on_end", span);
         }
         // Last, since processors may redact what is to leave the process.
-        if span.get().is_sampled(py) { self.push_to_queues(span) } else { Ok(()) }
+        if sampled { self.push_to_queues(span) } else { Ok(()) }
     }
 
     /// One queue is the rule; more are looped over by index, because a push may run Python, which may add some.
@@ -256,15 +289,18 @@ impl Recorder {
         }
     }
 
-    /// Tells the Python processors that `span` has started.
+    /// Counts the start of a recording span and tells the Python processors.
     #[inline]
-    pub fn announce(&self, span: &Bound<'_, Span>, context: Option<&Bound<'_, PyAny>>) {
+    pub fn announce(&self, span: &Bound<'_, Span>, context: Option<&Bound<'_, PyAny>>, start: Start) {
         let py = span.py();
-        let processor = {
+        let (processor, is_noted) = {
             let mut state = self.state.borrow_mut(py);
-            state.counts.started += 1;
-            state.processor.as_ref().map(|processor| processor.bind(py).clone())
+            state.counts.start(start);
+            (state.processor.as_ref().map(|processor| processor.bind(py).clone()), state.open.is_some())
         };
+        if is_noted {
+            open_spans::note(self, span);
+        }
         if let Some(processor) = processor {
             self.tell_start(py, &processor, span, context);
         }
@@ -299,5 +335,27 @@ pub fn push(span: &Bound<'_, Span>, queue: &SpanQueue) -> PyResult<bool> {
         let Some(header) = span.header(py, &state) else { return Pushed::Closed };
         let body = state.body.as_deref();
         queue.inner.borrow_mut(py).push(&scope, framed_len(&header, body), |out| frame_span(out, &header, body))
+    })
+}
+
+/// Frames a span as it is now, before its end, into `queue`; false where it has ended meanwhile or found no room. With
+/// `bare` all is left out that processors may rewrite until then.
+pub fn push_open(span: &Bound<'_, Span>, queue: &SpanQueue, bare: bool) -> bool {
+    let py = span.py();
+    let span = span.get();
+    let mut mark = Attributes::new(field::SPAN_ATTRIBUTES);
+    mark.set(OPEN, &Value::Bool(true), None);
+    queue.put_now(py, || {
+        let scope = span.tracer(py).scope(py);
+        let state = span.state(py);
+        let Some(header) = span.header(py, &state).filter(|_| state.is_open()) else { return Pushed::Closed };
+        let status_message = if bare { "" } else { header.status_message };
+        let header = Header { end_ns: now_ns().max(header.start_ns), status_message, ..header };
+        let body = state.body.as_deref().filter(|_| !bare);
+        let len = framed_len(&header, body) + mark.as_bytes().len();
+        queue.inner.borrow_mut(py).push(&scope, len, |out| {
+            frame_span(out, &header, body);
+            out.extend_from_slice(mark.as_bytes());
+        })
     })
 }

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any
 from pyspan.sdk.trace import _exit
 from pyspan.sdk.trace._deadline import checked_millis
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor
+from pyspan.sdk.trace._readable import open_snapshot
 from pyspan.sdk.trace.export._batcher import Batcher
+from pyspan.sdk.trace.export._component import Component
 from pyspan.sdk.trace.export._exporter import check_exporter
 from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
 from pyspan.sdk.trace.export._settings import PYTHON_QUEUE, QUEUE, ProcessorSettings, check_block_timeout
 from pyspan.sdk.trace.export._shipment import Shipment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opentelemetry.metrics import MeterProvider
 
-    from pyspan._core import Recorder
+    from pyspan._core import Recorder, Span
+    from pyspan.sdk._metrics import Point
     from pyspan.sdk.trace._readable_span import ReadableSpan
     from pyspan.sdk.trace.export._exporter import SpanExporter
 
@@ -62,6 +67,7 @@ class BatchSpanProcessor(SpanProcessor):
             default_queue=QUEUE.max_spans if own else PYTHON_QUEUE,
         )
         self.span_exporter = span_exporter
+        self._component = Component("batching_span_processor", span_exporter, settings.queue_spans)
         self._shipment: Shipment | Batcher
         if isinstance(span_exporter, NativeSpanExporter) and own:
             self._shipment = Shipment(
@@ -69,12 +75,14 @@ class BatchSpanProcessor(SpanProcessor):
                 span_exporter._pipeline_exporter,
                 settings,
                 name=span_exporter._name,
+                on_operation=self._component.record,
                 max_queue_bytes=max_queue_bytes,
                 block_timeout=block_timeout,
             )
         else:
-            self._shipment = Batcher(span_exporter, settings)
+            self._shipment = Batcher(span_exporter, settings, self._component.record)
             _exit.end_with(self, self._shipment)
+        self._component.report(self, meter_provider)
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context and span.context.trace_flags.sampled:
@@ -93,16 +101,27 @@ class BatchSpanProcessor(SpanProcessor):
 
     def _attach(self, recorder: Recorder) -> bool:
         """Have a recorder fill the queue natively, unless a subclass wants to be called for each span."""
-        own = all(getattr(type(self), name) is getattr(BatchSpanProcessor, name) for name in ("on_end", *UNUSED_HOOKS))
-        if not own or isinstance(self._shipment, Batcher):
+        if not self._has_own_hooks() or isinstance(self._shipment, Batcher):
             return False
         self._shipment.attach(recorder)
         return True
+
+    def _take_open(self, span: Span, bare: bool) -> bool:
+        """Queue a span before its end; False where there was no room, or a subclass decides what is exported."""
+        if not self._has_own_hooks():
+            return False
+        if isinstance(self._shipment, Batcher):
+            return self._shipment.push(open_snapshot(span, bare=bare))
+        return self._shipment.push_open(span, bare=bare)
+
+    def _has_own_hooks(self) -> bool:
+        hooks = ("on_start", "_on_ending", "on_end")
+        return all(getattr(type(self), name) is getattr(BatchSpanProcessor, name) for name in hooks)
+
+    def _points(self) -> Iterable[Point]:
+        return self._component.points(self._shipment.stats())
 
     def _stats(self) -> dict[str, Any]:
         exporter = self.span_exporter
         name = exporter._name if isinstance(exporter, NativeSpanExporter) else type(exporter).__name__
         return {"exporter": name, **self._shipment.stats()}
-
-
-UNUSED_HOOKS = ("on_start", "_on_ending")

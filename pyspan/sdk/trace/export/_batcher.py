@@ -15,11 +15,13 @@ from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pyspan.sdk.trace._readable_span import ReadableSpan
     from pyspan.sdk.trace.export._exporter import SpanExporter
     from pyspan.sdk.trace.export._settings import ProcessorSettings
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "export_to"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +40,15 @@ class Batcher:
     A child starts with an empty queue: its parent exports what was in it. All methods may be called from any thread.
     """
 
-    def __init__(self, exporter: SpanExporter, settings: ProcessorSettings) -> None:
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        settings: ProcessorSettings,
+        on_operation: Callable[[float, str | None], None] = lambda _, __: None,
+    ) -> None:
         self._exporter = exporter
         self._settings = settings
+        self._on_operation = on_operation
         self._logged_at = -LOG_INTERVAL
         self._closed = False  # also in children of a process that has shut down
         self._is_over = False  # the exporter is shut down
@@ -58,7 +66,7 @@ class Batcher:
         self._answered = 0
         self._told: dict[str, int] = {}  # drops that the log knows of
         self._exporting = 0
-        self._counts = dict.fromkeys(("accepted", "exported", "failed", "dropped_queue_full"), 0)
+        self._counts = dict.fromkeys(("accepted", "taken", "exported", "failed", "dropped_queue_full"), 0)
         self._counts |= dict.fromkeys(("dropped_after_shutdown", "dropped_at_shutdown"), 0)
 
     def push(self, span: ReadableSpan) -> bool:
@@ -116,7 +124,7 @@ class Batcher:
             self._wake.release()
 
     def stats(self) -> dict[str, int]:
-        """Return accepted, exported, failed and dropped spans, and those in the queue."""
+        """Return accepted, taken, exported, failed and dropped spans, and those in the queue."""
         return {**self._counts, "queued_spans": len(self._queue), "in_flight": self._exporting}
 
     def _rouse(self) -> None:
@@ -180,6 +188,7 @@ class Batcher:
     def _take(self) -> list[ReadableSpan]:
         with self._wake:
             self._exporting = min(len(self._queue), self._settings.batch_spans)
+            self._counts["taken"] += self._exporting
             return [self._queue.popleft() for _ in range(self._exporting)]
 
     def _count(self, result: str, spans: int) -> None:
@@ -190,14 +199,10 @@ class Batcher:
             self._exporting = 0
 
     def _export(self, spans: list[ReadableSpan]) -> str:
-        try:
-            with suppress_instrumentation():
-                result = self._exporter.export(spans)
-        except Exception:  # the exporter is anybody's code
-            logger.exception("Exception while exporting Span.")
-            return "failed"
-        # By name: exporters written for the other SDK answer with its enum.
-        return "failed" if getattr(result, "name", None) == "FAILURE" else "exported"
+        begun = time.monotonic()
+        error = export_to(self._exporter, spans)
+        self._on_operation(time.monotonic() - begun, error)
+        return "exported" if error is None else "failed"
 
     def _close(self) -> None:
         with self._wake:
@@ -235,3 +240,15 @@ class Batcher:
             spans, self._told[reason] = dropped - self._told.get(reason, 0), dropped
             if spans:
                 logger.warning(message, type(self._exporter).__name__, spans)
+
+
+def export_to(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> str | None:
+    """Call an exporter, which is anybody's code; return the type of its error, None where it succeeded."""
+    try:
+        with suppress_instrumentation():
+            result = exporter.export(spans)
+    except Exception as error:
+        logger.exception("Exception while exporting Span.")
+        return type(error).__qualname__
+    # By name: exporters written for the other SDK answer with its enum.
+    return "_OTHER" if getattr(result, "name", None) == "FAILURE" else None

@@ -27,7 +27,7 @@ __all__ = ["Shipment"]
 class Shipment:
     """Takes spans to a native exporter: natively from a recorder, or one by one through `push`.
 
-    Its worker ends with `owner`, which `make_exporter` must not hold, or by `shutdown`.
+    Its worker ends with `owner`, which `make_exporter` and `on_operation` must not hold, or by `shutdown`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Shipment:
         name: str,
         max_queue_bytes: int | None = None,
         block_timeout: float | None = None,
+        on_operation: Callable[[float, str | None], None] | None = None,
     ) -> None:
         self._queue = SpanQueue(
             max_spans=settings.queue_spans,
@@ -47,7 +48,7 @@ class Shipment:
             batch_bytes=BatchSettings().max_bytes,
             block_timeout=block_timeout,
         )
-        self._worker = make_worker(self._queue, make_exporter, settings.batching(), name)
+        self._worker = make_worker(self._queue, partial(_open, make_exporter, on_operation), settings.batching(), name)
         self._queue.on_first_span(partial(_start, self._worker))
         _exit.end_with(owner, self._worker)
 
@@ -63,6 +64,10 @@ class Shipment:
 
         return self._queue.push(rerecord(span))
 
+    def push_open(self, span: Span, *, bare: bool) -> bool:
+        """Queue a span as it is before its end, `bare` without what may yet be rewritten."""
+        return self._queue.push_open(span, bare)
+
     def force_flush(self, timeout: float) -> bool:
         """Ship what is queued; False where that took longer or some of it was lost."""
         return self._worker.force_flush(timeout)
@@ -74,6 +79,13 @@ class Shipment:
     def stats(self) -> dict[str, int]:
         """Return the counts of queue and worker."""
         return {**self._queue.counts(), **self._worker.stats.counts()}
+
+
+def _open(
+    make_exporter: Callable[[Stats], Exporter], on_operation: Callable[[float, str | None], None] | None, stats: Stats
+) -> Exporter:
+    stats.on_operation = on_operation
+    return make_exporter(stats)
 
 
 def _start(worker: BackgroundWorker) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
+from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, shutdown_within
-from pyspan.sdk.trace.export._exporter import SpanExportResult, check_exporter
-from pyspan.sdk.trace.export._suppress import suppress_instrumentation
+from pyspan.sdk.trace.export._batcher import export_to
+from pyspan.sdk.trace.export._component import Component
+from pyspan.sdk.trace.export._exporter import check_exporter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opentelemetry.metrics import MeterProvider
 
+    from pyspan.sdk._metrics import Point
     from pyspan.sdk.trace._readable_span import ReadableSpan
     from pyspan.sdk.trace.export._exporter import SpanExporter
 
@@ -31,7 +37,10 @@ class SimpleSpanProcessor(SpanProcessor):
         check_exporter(span_exporter)
         self.span_exporter = span_exporter
         self._shutdown = False
-        self._counts = {"exported": 0, "failed": 0, "dropped_after_shutdown": 0}
+        self._count_anew()
+        self._component = Component("simple_span_processor", span_exporter)
+        self._component.report(self, meter_provider)
+        in_forked_child(self, SimpleSpanProcessor._count_anew)
 
     def on_end(self, span: ReadableSpan) -> None:
         if not (span.context and span.context.trace_flags.sampled):
@@ -40,22 +49,25 @@ class SimpleSpanProcessor(SpanProcessor):
             self._counts["dropped_after_shutdown"] += 1
             logger.warning("Processor is already shutdown, ignoring call")
             return
-        with suppress_instrumentation():
-            self._export(span)
+        self._export(span)
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         self._shutdown = True
         shutdown_within(self.span_exporter, timeout_millis)
 
     def _export(self, span: ReadableSpan) -> None:
-        try:
-            result = self.span_exporter.export((span,))
-        except Exception:  # the exporter is anybody's code
-            logger.exception("Exception while exporting Span.")
-            result = SpanExportResult.FAILURE
-        # By name: exporters written for the other SDK answer with its enum.
-        failed = getattr(result, "name", None) == SpanExportResult.FAILURE.name
-        self._counts["failed" if failed else "exported"] += 1
+        self._counts["taken"] += 1
+        begun = time.monotonic()
+        error = export_to(self.span_exporter, (span,))
+        self._component.record(time.monotonic() - begun, error)
+        self._counts["exported" if error is None else "failed"] += 1
+
+    def _points(self) -> Iterable[Point]:
+        counts = self._counts
+        return self._component.points({**counts, "in_flight": counts["taken"] - counts["exported"] - counts["failed"]})
 
     def _stats(self) -> dict[str, Any]:
         return {"exporter": type(self.span_exporter).__name__, **self._counts}
+
+    def _count_anew(self) -> None:
+        self._counts = dict.fromkeys(("taken", "exported", "failed", "dropped_after_shutdown"), 0)

@@ -2,6 +2,7 @@
 
 use super::state::{Parent, Phase};
 use super::{Options, Span, known, start};
+use crate::counts::Start;
 use crate::trace_state::TraceState;
 use crate::tracer::Tracer;
 use pyo3::prelude::*;
@@ -56,7 +57,8 @@ pub fn start<'py>(span: &Bound<'py, Span>, time: Option<&Bound<'py, PyAny>>, con
         state.generation = fork::generation();
         state.start_ns = start_ns;
     }
-    this.tracer(py).recorder.get().announce(span, context);
+    let started = Start::new(this.state.borrow(py).parent.as_ref(), true, this.is_sampled(py));
+    this.tracer(py).recorder.get().announce(span, context, started);
 }
 
 fn identity(span: &Bound<'_, Span>, context: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {

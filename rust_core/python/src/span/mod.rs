@@ -155,7 +155,7 @@ impl Span {
                 drop(state);
                 match (recording, of_parent) {
                     (true, false) => return this.tracer(py).recorder.get().finish(slf),
-                    (true, true) => this.tracer(py).recorder.get().count_lost(py, true),
+                    (true, true) => this.tracer(py).recorder.get().count_lost(py, this),
                     (false, _) => {}
                 }
                 Ok(())
@@ -393,7 +393,8 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        if self.state.get_mut().is_recording() {
+        let state = self.state.get_mut();
+        if state.recording && state.phase == Phase::Live {
             self.count_unended();
         }
     }
@@ -403,7 +404,7 @@ impl Span {
     /// A span that nobody ends does not live for ever.
     #[cold]
     fn count_unended(&self) {
-        Python::try_attach(|py| self.tracer.get().recorder.get().count_lost(py, self.state.borrow(py).is_of_parent()));
+        Python::try_attach(|py| self.tracer.get().recorder.get().count_lost(py, self));
     }
 
     #[inline]

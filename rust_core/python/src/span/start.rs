@@ -3,6 +3,7 @@
 use super::Span;
 use super::state::{Parent, Phase, Request};
 use crate::api::{self, Api};
+use crate::counts::Start;
 use crate::propagation::RemoteSpan;
 use crate::recorder::Recorder;
 use crate::sampling::{Answer, Started, answer};
@@ -39,6 +40,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
     let now = now_ns();
     let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now);
     let sampling = sample(py, recorder, this, parent.as_ref(), trace_id, request);
+    let counted = Start::new(parent.as_ref(), sampling.recording, sampling.sampled);
     let flags = if sampling.sampled { SAMPLED } else { 0 } | if random { RANDOM_TRACE_ID } else { 0 };
     let context = SpanContext { trace_id, span_id: span_id(py, recorder, now), flags, remote: false };
     let start_ns = given_time(py, recorder.api, request.start_time.as_ref()).unwrap_or(now);
@@ -53,7 +55,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
         state.start_ns = start_ns;
     }
     if !sampling.recording {
-        recorder.state.borrow_mut(py).counts.unsampled += 1;
+        recorder.count_start(py, counted);
         return;
     }
     if let Some(patterns) = recorder.baggage.get() {
@@ -63,7 +65,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
     if let Some(count) = sampling.adjusted_count {
         write_count(py, this, count);
     }
-    recorder.announce(span, request.context.as_ref());
+    recorder.announce(span, request.context.as_ref(), counted);
 }
 
 /// A disabled tracer passes its parent on and records nothing.

@@ -139,6 +139,11 @@ impl State {
         self.recording && self.phase != Phase::Ended
     }
 
+    /// True for a span of this process that records, has started and has not ended.
+    pub fn is_open(&self) -> bool {
+        self.recording && self.phase == Phase::Live && !self.is_of_parent()
+    }
+
     /// True in a forked child, for a span of its parent: the parent exports it.
     #[inline]
     pub fn is_of_parent(&self) -> bool {
