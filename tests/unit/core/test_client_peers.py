@@ -50,7 +50,8 @@ class Tls:
         openssl = shutil.which("openssl") or pytest.skip("the openssl program is missing: TLS is not tested")
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         new = [openssl, "req", "-x509", *key, "-days", "2"]
-        self._run(*new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
+        use = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # as Python 3.13 wants it
+        self._run(*new, *use, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
         signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE"]
         name = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
         self._run(*new, *signed, *name, "-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=server")
