@@ -31,6 +31,7 @@ def configure(
     propagate_threads: bool | None = None,
     baggage_attributes: Sequence[str] | None = None,
     export_open_spans_after: float | None = None,
+    redact: bool | None = None,
 ) -> TracerProvider:
     """Trace from now on: set OpenTelemetry's global tracer provider and propagators, and return the provider.
 
@@ -44,6 +45,8 @@ def configure(
     sends. A number as `sampler` is the share of traces to keep, a text a name as for OTEL_TRACES_SAMPLER. `processors`
     are called beside the exporters. Spans that are open for `export_open_spans_after` seconds are exported as they are
     then, with `pyspan.span.open` as an attribute, again each time that has doubled, and when tracing ends.
+    `redact=False`, or PYSPAN_REDACT=false, leaves secrets in the spans: by default `[REDACTED]` takes their place as
+    they are set.
 
     With `propagate_threads` threads, timers, processes and the tasks of executors and pools carry on the context that
     is current where they are started or submitted, until `shutdown()`. `baggage_attributes` names the members of the
@@ -69,6 +72,7 @@ def configure(
         propagate_threads=propagate_threads,
         baggage_attributes=baggage_attributes,
         export_open_spans_after=export_open_spans_after,
+        redact=redact,
     )
     return _configure.configure(settings)
 

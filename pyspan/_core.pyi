@@ -350,8 +350,12 @@ class Recorder:
         sampler: object,
         native_sampler: NativeSampler | None,
         id_generator: object | None,
+        redact: bool = False,
     ) -> Recorder:
-        """Make one; without `native_sampler` `sampler` is asked each time, without `id_generator` ids are random."""
+        """Make one; without `native_sampler` `sampler` is asked each time, without `id_generator` ids are random.
+
+        With `redact` secrets give way to `[REDACTED]` in attributes, events, links and descriptions of a status.
+        """
     def set_resource(self, resource: object, encoded: bytes, schema_url: str) -> None: ...
     def set_processor(self, processor: object | None) -> None:
         """Call `processor` at the start and end of every recording span; None calls nobody."""

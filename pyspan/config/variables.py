@@ -64,6 +64,7 @@ OWN = (
     "PYSPAN_KAFKA_BROKERS",
     "PYSPAN_KAFKA_TOPIC",
     "PYSPAN_PROPAGATE_THREADS",
+    "PYSPAN_REDACT",
     "PYSPAN_SEMCONV",
     *(VARIABLE_PREFIX + option.upper() for option in KAFKA_OPTIONS),
 )

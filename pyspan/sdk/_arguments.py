@@ -98,5 +98,6 @@ RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "propagate_threads": (lambda value: isinstance(value, bool), "True or False"),
     "baggage_attributes": (_are_patterns, PATTERNS),
     "export_open_spans_after": (_is_time, f"seconds above 0, {MOST} at most"),
+    "redact": (lambda value: isinstance(value, bool), "True or False"),
     "span_limits": (_are_limits, "a pyspan.sdk.trace.SpanLimits"),
 }

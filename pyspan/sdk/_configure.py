@@ -43,6 +43,7 @@ class Settings:
     id_generator: IdGenerator | None = None
     span_limits: SpanLimits | None = None
     export_open_spans_after: float | None = None
+    redact: bool | None = None
     tracer_configurator: _TracerConfiguratorT | None = None
     propagate_threads: bool | None = None
     baggage_attributes: Sequence[str] | None = None
@@ -71,6 +72,7 @@ def configure(settings: Settings) -> TracerProvider:
         id_generator=plan.id_generator,
         span_limits=plan.span_limits,
         export_open_spans_after=plan.export_open_spans_after,
+        redact=settings.redact,
         _tracer_configurator=plan.tracer_configurator,
     )
     if plan.disabled is not None:

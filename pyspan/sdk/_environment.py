@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyspan.config.environ import flag
+from pyspan.config.environ import choice, flag
 
 __all__ = [
     "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -29,7 +29,9 @@ __all__ = [
     "OTEL_TRACES_EXPORTER",
     "OTEL_TRACES_SAMPLER",
     "OTEL_TRACES_SAMPLER_ARG",
+    "PYSPAN_REDACT",
     "is_on",
+    "redacts",
 ]
 
 OTEL_ATTRIBUTE_COUNT_LIMIT = "OTEL_ATTRIBUTE_COUNT_LIMIT"
@@ -54,8 +56,14 @@ OTEL_SPAN_LINK_COUNT_LIMIT = "OTEL_SPAN_LINK_COUNT_LIMIT"
 OTEL_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
 OTEL_TRACES_SAMPLER = "OTEL_TRACES_SAMPLER"
 OTEL_TRACES_SAMPLER_ARG = "OTEL_TRACES_SAMPLER_ARG"
+PYSPAN_REDACT = "PYSPAN_REDACT"
 
 
 def is_on(variable: str) -> bool:
     """Return whether a variable says true; anything but true, false and nothing is warned about."""
     return flag(os.environ, variable) or False
+
+
+def redacts() -> bool:
+    """Return whether secrets are redacted: they are unless PYSPAN_REDACT says false."""
+    return choice(os.environ, (PYSPAN_REDACT,), ("true", "false"), "true") != "false"

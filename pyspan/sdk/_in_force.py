@@ -67,6 +67,7 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
         *_limits(settings),
         *_context_settings(settings),
         *_self(settings),
+        _redaction(settings),
     )
 
 
@@ -169,6 +170,12 @@ def _context_settings(settings: Settings) -> Iterator[Setting]:
     yield Setting(_context.PROPAGATE_THREADS, _word(carried), source)
     source = CODE if settings.baggage_attributes is not None else _source(_context.BAGGAGE_ATTRIBUTES)
     yield Setting(_context.BAGGAGE_ATTRIBUTES, ",".join(patterns) or "none", source)
+
+
+def _redaction(settings: Settings) -> Setting:
+    if settings.redact is not None:
+        return Setting(env.PYSPAN_REDACT, _word(settings.redact), CODE)
+    return Setting(env.PYSPAN_REDACT, _word(env.redacts()), _source(env.PYSPAN_REDACT))
 
 
 def _signal_source(name: str) -> str:

@@ -164,6 +164,7 @@ def _provider() -> TracerProvider:
         shutdown_on_exit=False,
         id_generator=CountingIds(),
         span_limits=SpanLimits(_environ={}),
+        redact=True,
     )
     provider._disabled = False
     return provider

@@ -1,5 +1,11 @@
 //! Secrets in what a span is told: found by their key, card numbers by their digits.
 
+mod cards;
+mod text;
+
+pub use cards::card_numbers;
+pub use text::{may_hold_secret, message, text};
+
 use std::borrow::Cow;
 
 /// What stands in the place of a secret.
@@ -28,19 +34,44 @@ const SHORTEST: usize = 5;
 const SIGNATURES: [&str; 6] =
     ["awsaccesskeyid", "signature", "sig", "x-goog-signature", "x-amz-signature", "x-ms-signature"];
 
-/// Lengths of card numbers.
-const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+/// What others put in the place of a secret, and what a placeholder looks like to them.
+const REPLACED: [&str; 3] = [MARKER, "REDACTED", "REDACTED:REDACTED"];
 
 /// Returns true for a key whose value is a secret.
 #[must_use]
 pub fn is_secret(key: &str) -> bool {
-    key.len() >= SHORTEST && SECRETS.iter().any(|secret| contains(key.as_bytes(), secret.as_bytes()))
+    let key = key.as_bytes();
+    key.len() >= SHORTEST && (0..key.len()).any(|at| begins_secret(key[at]) && has_prefix(&key[at..]))
+}
+
+/// Passes over most letters at once.
+const fn begins_secret(letter: u8) -> bool {
+    matches!(letter.to_ascii_lowercase(), b'a' | b'c' | b'p' | b's' | b't')
+}
+
+fn has_prefix(text: &[u8]) -> bool {
+    SECRETS.iter().map(|secret| secret.as_bytes()).any(|secret| starts(text[0], secret) && is_prefix(secret, text))
+}
+
+/// Returns true for a key under which a number counts tokens, as those of language models do.
+#[must_use]
+pub fn is_count(key: &str) -> bool {
+    ["tokens", "tokencount"].iter().any(|word| contains(key.as_bytes(), word.as_bytes()))
+}
+
+/// Returns true for what somebody has put in the place of a secret before.
+#[must_use]
+pub fn is_replaced(value: &str) -> bool {
+    REPLACED.contains(&value)
 }
 
 /// Looks for `secret` from each place of `key`; nothing is copied.
 fn contains(key: &[u8], secret: &[u8]) -> bool {
-    let begins = |start: &u8| start.to_ascii_lowercase() == secret[0];
-    (0..key.len()).any(|at| begins(&key[at]) && is_prefix(secret, &key[at..]))
+    (0..key.len()).any(|at| starts(key[at], secret) && is_prefix(secret, &key[at..]))
+}
+
+const fn starts(letter: u8, secret: &[u8]) -> bool {
+    letter.to_ascii_lowercase() == secret[0]
 }
 
 fn is_prefix(secret: &[u8], text: &[u8]) -> bool {
@@ -75,67 +106,15 @@ pub fn query(query: &str) -> Cow<'_, str> {
 }
 
 fn parameter<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
+    if is_secret_parameter(key, value) { Cow::Owned(MARKER.to_owned()) } else { card_numbers(value) }
+}
+
+fn is_secret_parameter(key: &str, value: &str) -> bool {
+    if value.is_empty() || is_replaced(value) {
+        return false;
+    }
     let key = crate::propagation::baggage::decode(key);
-    let signs = SIGNATURES.iter().any(|name| key.eq_ignore_ascii_case(name));
-    if !value.is_empty() && (signs || is_secret(&key)) { Cow::Owned(MARKER.to_owned()) } else { card_numbers(value) }
-}
-
-/// Replaces card numbers: 13 to 19 digits of a card's first digit and checksum, with single blanks or dashes at most.
-#[must_use]
-pub fn card_numbers(text: &str) -> Cow<'_, str> {
-    if text.len() < *CARD_DIGITS.start() || text.bytes().filter(u8::is_ascii_digit).count() < *CARD_DIGITS.start() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    let (mut kept, mut at) = (0, 0);
-    while at < text.len() {
-        let Some(end) = number_end(text.as_bytes(), at) else {
-            at += 1;
-            continue;
-        };
-        if is_card(&text.as_bytes()[at..end]) {
-            out.push_str(&text[kept..at]);
-            out.push_str(MARKER);
-            kept = end;
-        }
-        at = end;
-    }
-    if kept == 0 {
-        return Cow::Borrowed(text);
-    }
-    out.push_str(&text[kept..]);
-    Cow::Owned(out)
-}
-
-/// Returns where the number that begins at `start` ends; `None` where none begins.
-fn number_end(text: &[u8], start: usize) -> Option<usize> {
-    let begins = text[start].is_ascii_digit() && (start == 0 || !text[start - 1].is_ascii_alphanumeric());
-    if !begins {
-        return None;
-    }
-    let mut end = start;
-    while end < text.len() {
-        let goes_on = matches!(text[end], b' ' | b'-' | b'+') && text.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !text[end].is_ascii_digit() && !goes_on {
-            break;
-        }
-        end += 1;
-    }
-    Some(end)
-}
-
-fn is_card(number: &[u8]) -> bool {
-    let digits: Vec<u32> =
-        number.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0')).collect();
-    CARD_DIGITS.contains(&digits.len()) && (2..=6).contains(&digits[0]) && luhn(&digits)
-}
-
-fn luhn(digits: &[u32]) -> bool {
-    let weigh = |(place, digit): (usize, &u32)| {
-        let doubled = digit * 2;
-        if place % 2 == 0 { *digit } else { doubled / 10 + doubled % 10 }
-    };
-    digits.iter().rev().enumerate().map(weigh).sum::<u32>() % 10 == 0
+    SIGNATURES.iter().any(|name| key.eq_ignore_ascii_case(name)) || is_secret(&key)
 }
 
 #[cfg(test)]
@@ -152,6 +131,11 @@ mod tests {
         for key in ["page", "keyboard", "author", "id", ""] {
             assert!(!is_secret(key), "{key}");
         }
+    }
+
+    #[test]
+    fn every_secret_begins_with_a_letter_that_is_not_passed_over() {
+        assert!(SECRETS.iter().all(|secret| begins_secret(secret.as_bytes()[0]) && is_secret(secret)));
     }
 
     #[test]
@@ -173,6 +157,21 @@ mod tests {
         for given in ["", "page=2", "token", "token=", "a&&b=;", "id=12345678901234567890"] {
             assert!(matches!(query(given), Cow::Borrowed(text) if text == given), "{given}");
         }
+    }
+
+    #[test]
+    fn what_others_have_redacted_stays() {
+        for given in ["sig=REDACTED&page=2", "token=[REDACTED]"] {
+            assert_eq!(query(given), given);
+        }
+    }
+
+    #[test]
+    fn counts_of_tokens_are_told_from_tokens() {
+        for key in ["gen_ai.usage.input_tokens", "maxTokens", "llm.token_count.prompt"] {
+            assert!(is_count(key), "{key}");
+        }
+        assert!(!is_count("access_token"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace as trace_api
 
 from pyspan import _core
-from pyspan.sdk._environment import OTEL_SDK_DISABLED, is_on
+from pyspan.sdk._environment import OTEL_SDK_DISABLED, is_on, redacts
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
@@ -49,6 +49,7 @@ class TracerProvider(trace_api.TracerProvider):
     `meter_provider`, by default the global one, reads the counts of `pyspan.stats()` as the metrics `otel.sdk.span.*`.
     Sampled spans that are open for `export_open_spans_after` seconds are exported as they are then, as
     `pyspan.configure()` has it.
+    Secrets are redacted as they are set, unless `redact` is False or, where it is None, PYSPAN_REDACT says false.
 
     Raises:
         ValueError: `export_open_spans_after` is no number of seconds above 0.
@@ -65,6 +66,7 @@ class TracerProvider(trace_api.TracerProvider):
         *,
         meter_provider: MeterProvider | None = None,
         export_open_spans_after: float | None = None,
+        redact: bool | None = None,
         _tracer_configurator: _TracerConfiguratorT | None = None,
     ) -> None:
         resource = Resource.create({}) if resource is None else resource
@@ -75,7 +77,7 @@ class TracerProvider(trace_api.TracerProvider):
         self._meter_provider = meter_provider
         self._tracer_configurator = _tracer_configurator or _default_tracer_configurator
         self._tracers = Tracers()
-        self._recorder = self._make_recorder(resource)
+        self._recorder = self._make_recorder(resource, redacts() if redact is None else redact)
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
         self._wiring = Wiring(self._recorder, resource, self._active_span_processor, self.id_generator, meter_provider)
         if export_open_spans_after is not None:
@@ -149,7 +151,7 @@ class TracerProvider(trace_api.TracerProvider):
         self._wiring.shutdown(checked_millis(timeout_millis))
         _exit.forget(self._wiring)
 
-    def _make_recorder(self, resource: Resource) -> _core.Recorder:
+    def _make_recorder(self, resource: Resource, redact: bool) -> _core.Recorder:
         # Random ids are made natively; the SDK's own auto-configuration hands its class of the same name.
         kind = type(self.id_generator)
         is_random = (kind.__module__, kind.__name__) in RANDOM_IDS
@@ -162,6 +164,7 @@ class TracerProvider(trace_api.TracerProvider):
             self.sampler,
             native_sampler if isinstance(native_sampler, _core.NativeSampler) else None,
             None if is_random else self.id_generator,
+            redact,
         )
 
     def _make_tracer(self, scope: InstrumentationScope) -> _core.Tracer:

@@ -4,7 +4,7 @@ use crate::api::{self, Api};
 use crate::baggage_attributes::Patterns;
 use crate::cell::GilCell;
 use crate::counts::{Counts, Lost, Start, Totals};
-use crate::encode;
+use crate::encode::{self, Redaction};
 use crate::open_spans::{self, OpenSpans, Wanted};
 use crate::queue::SpanQueue;
 use crate::sampling::NativeSampler;
@@ -64,6 +64,7 @@ impl Limits {
 pub struct Recorder {
     pub api: &'static Api,
     pub limits: span::Limits,
+    pub redaction: Redaction,
     pub native_sampler: Option<Sampler>,
     pub sampler: Py<PyAny>,
     pub id_generator: Option<Py<PyAny>>,
@@ -87,7 +88,7 @@ pub struct State {
 #[pymethods]
 impl Recorder {
     #[new]
-    #[pyo3(signature = (resource, encoded_resource, schema_url, limits, sampler, native_sampler, id_generator))]
+    #[pyo3(signature = (resource, encoded_resource, schema_url, limits, sampler, native_sampler, id_generator, redact=false))]
     #[expect(clippy::too_many_arguments, reason = "a constructor for Python, where they have names")]
     fn new(
         py: Python<'_>,
@@ -98,6 +99,7 @@ impl Recorder {
         sampler: Py<PyAny>,
         native_sampler: Option<&NativeSampler>,
         id_generator: Option<Py<PyAny>>,
+        redact: bool,
     ) -> PyResult<Self> {
         fork::install();
         let state = State {
@@ -112,6 +114,7 @@ impl Recorder {
         Ok(Self {
             api: api::get(py)?,
             limits: limits.inner,
+            redaction: if redact { Redaction::On } else { Redaction::Off },
             native_sampler: native_sampler.map(|native| native.inner.clone()),
             sampler,
             id_generator,

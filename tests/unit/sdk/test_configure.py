@@ -448,3 +448,10 @@ def test_a_span_that_is_dropped_without_an_end_lives_no_more_and_is_counted() ->
     assert provider._stats() == {**provider._stats(), "live": 1, "unended": 0}
     del ended, unended
     assert provider._stats() == {**provider._stats(), "started": 2, "ended": 1, "live": 0, "unended": 1}
+
+
+@pytest.mark.parametrize(("redact", "written"), [(None, "[REDACTED]"), (True, "[REDACTED]"), (False, "hunter2")])
+def test_secrets_are_redacted_unless_it_is_switched_off(redact: bool | None, written: str) -> None:
+    provider = pyspan.configure(exporter="none", redact=redact)
+    span: Any = provider.get_tracer("test").start_span("a", attributes={"password": "hunter2"})
+    assert dict(span.attributes) == {"password": written}

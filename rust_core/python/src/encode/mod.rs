@@ -3,13 +3,15 @@
 mod key;
 pub mod origin;
 mod plain;
+mod secrets;
 mod text;
 mod value;
 
 pub use key::key_text;
 pub use plain::{Any, put_plain_item, set_plain_items};
+pub use secrets::Redaction;
 pub use text::{Text, plain_str, plain_text, replaced, text_of};
-pub use value::encode;
+pub use value::encode_item;
 
 use crate::api::Api;
 use key::item_key;
@@ -17,11 +19,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping};
 use pyspan_core::span::{Attributes, Value};
 
-/// How many attributes there may be, and how many characters a string among them may have.
+/// How many attributes there may be, how many characters a string among them may have, and where secrets are looked for.
 #[derive(Clone, Copy)]
 pub struct Room {
     pub count: Option<u32>,
     pub length: Option<u32>,
+    pub redaction: Redaction,
 }
 
 /// Adds the items of `mapping` to `attributes`.
@@ -41,7 +44,7 @@ pub fn attributes_into(
             return Ok(());
         }
     }
-    set_items(py, api, mapping, done, room.length, |key, value| set_or_drop(attributes, key, value, room.count))
+    set_items(py, api, mapping, done, room, |key, value| set_or_drop(attributes, key, value, room.count))
 }
 
 /// Sets one attribute, or counts one with an invalid key as dropped.
@@ -60,13 +63,13 @@ pub fn set_items(
     api: &Api,
     mapping: &Bound<'_, PyAny>,
     skipped: usize,
-    max_length: Option<u32>,
+    room: Room,
     mut set: impl FnMut(Option<&str>, &Value<'_>),
 ) -> PyResult<()> {
     for item in mapping.cast::<PyMapping>()?.items()?.iter().skip(skipped) {
         let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
         match item_key(py, api, &key) {
-            Some(key) => set(Some(key.as_str()), &encode(py, api, &value, max_length).as_value()),
+            Some(key) => set(Some(key.as_str()), &encode_item(py, api, key.as_str(), &value, room).as_value()),
             None => set(None, &Value::Null),
         }
     }

@@ -3,11 +3,13 @@
 use super::key::{item_key, says_something};
 use super::plain::encode_plain;
 use super::text::{Text, text_of};
+use super::{Redaction, Room, secrets};
 use crate::api::{self, Api};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
 use pyspan_core::otlp::schema::MAX_DEPTH;
+use pyspan_core::redact::MARKER;
 use pyspan_core::span::{Value, put_array_element, put_key_value};
 
 /// Where a value lies in the request: resource spans, scope spans, span, event, attribute, value. What nests beyond
@@ -40,21 +42,33 @@ impl Encoded<'_> {
     }
 }
 
-/// Converts `value`; odd types become their `str()`, or null where that says nothing, with a warning.
-#[inline]
-pub fn encode<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Encoded<'a> {
-    if let Some(plain) = encode_plain(value, max_length) {
+/// Converts the value of `key`; odd types become their `str()`, or null where that says nothing, with a warning.
+pub fn encode_item<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+    if let Some(marker) = marker(key, value, room) {
+        return marker;
+    }
+    let room = Room { redaction: room.redaction.under(key), ..room };
+    if let Some(plain) = encode_plain(value, room) {
         return Encoded::Borrowed(plain);
     }
-    encode_odd(py, api, value, max_length)
+    encode_odd(py, api, value, room)
+}
+
+/// What takes the place of a secret, whatever that is.
+fn marker<'a>(key: &str, value: &Bound<'_, PyAny>, room: Room) -> Option<Encoded<'a>> {
+    let redacts = room.redaction != Redaction::Off && secrets::is_secret(key, value);
+    let end = room.length.map_or(MARKER.len(), |limit| MARKER.len().min(limit as usize));
+    redacts.then(|| Encoded::Borrowed(Value::Str(&MARKER[..end])))
 }
 
 #[inline]
-fn encode_text<'a>(py: Python<'_>, api: &Api, text: &'a Bound<'_, PyString>, max_length: Option<u32>) -> Encoded<'a> {
+fn encode_text<'a>(py: Python<'_>, api: &Api, text: &'a Bound<'_, PyString>, room: Room) -> Encoded<'a> {
     let text = text_of(text);
-    let end = max_length.and_then(|limit| text.as_str().char_indices().nth(limit as usize)).map(|(end, _)| end);
+    // Before it is shortened, since what is left of a secret could not be told from other text.
+    let text = room.redaction.clean(text.as_str()).map_or(text, Text::Replaced);
+    let end = room.length.and_then(|limit| text.as_str().char_indices().nth(limit as usize)).map(|(end, _)| end);
     if end.is_some() {
-        let limit = max_length.unwrap_or_default().into_pyobject(py).map(Bound::into_any);
+        let limit = room.length.unwrap_or_default().into_pyobject(py).map(Bound::into_any);
         let args = limit.as_ref().map_or_else(|never| match *never {}, |limit| [limit]);
         api::warn(py, &api.logger, "String attribute value exceeds max length of %d, truncating.", &args);
     }
@@ -77,8 +91,8 @@ fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
 }
 
 #[cold]
-fn encode_odd<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, max_length: Option<u32>) -> Encoded<'a> {
-    let mut walk = Walk { py, api, max_length, bytes_left: MAX_BYTES, is_cut: false, is_too_deep: false };
+fn encode_odd<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+    let mut walk = Walk { py, api, room, bytes_left: MAX_BYTES, is_cut: false, is_too_deep: false };
     let encoded = walk.odd(value, VALUE_DEPTH);
     if walk.is_too_deep {
         api::warn(py, &api.logger, "attribute value nests too deep, the rest becomes null", &[]);
@@ -93,7 +107,7 @@ fn encode_odd<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, max_le
 struct Walk<'py, 'api> {
     py: Python<'py>,
     api: &'api Api,
-    max_length: Option<u32>,
+    room: Room,
     bytes_left: usize,
     is_cut: bool,
     is_too_deep: bool,
@@ -102,7 +116,7 @@ struct Walk<'py, 'api> {
 impl Walk<'_, '_> {
     #[inline]
     fn any<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
-        encode_plain(value, self.max_length).map_or_else(|| self.odd(value, depth), Encoded::Borrowed)
+        encode_plain(value, self.room).map_or_else(|| self.odd(value, depth), Encoded::Borrowed)
     }
 
     fn odd<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
@@ -113,7 +127,7 @@ impl Walk<'_, '_> {
             return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
         }
         if let Ok(text) = value.cast::<PyString>() {
-            return encode_text(self.py, self.api, text, self.max_length);
+            return encode_text(self.py, self.api, text, self.room);
         }
         if value.is_instance_of::<PyInt>() {
             return encode_int(value);
@@ -129,7 +143,7 @@ impl Walk<'_, '_> {
             value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.cast::<PySequence>().is_ok();
         let is_mapping = !is_sequence && value.cast::<PyMapping>().is_ok();
         if !is_sequence && !is_mapping {
-            return encode_unknown(self.py, self.api, value);
+            return encode_unknown(self.py, self.api, value, self.room);
         }
         let inner_depth = depth + if is_sequence { ARRAY_DEPTH } else { MAP_DEPTH };
         if inner_depth > MAX_DEPTH {
@@ -167,7 +181,8 @@ impl Walk<'_, '_> {
         for item in value.cast::<PyMapping>()?.items()?.iter() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let Some(key) = item_key(self.py, self.api, &key) else { continue };
-            let encoded = self.any(&value, depth);
+            let marker = marker(key.as_str(), &value, self.room);
+            let encoded = marker.unwrap_or_else(|| self.any(&value, depth));
             let start = out.len();
             put_key_value(&mut out, 1, key.as_str(), &encoded.as_value());
             self.count(&mut out, start, &encoded);
@@ -198,7 +213,7 @@ impl Walk<'_, '_> {
 }
 
 /// Takes `str()` where the type defines one.
-fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> Encoded<'a> {
+fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
     let kind = value.get_type();
     api::warn(
         py,
@@ -210,7 +225,10 @@ fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>) -> En
         return Encoded::Borrowed(Value::Null);
     }
     match value.str() {
-        Ok(text) => Encoded::Text(text.to_string_lossy().into_owned()),
+        Ok(text) => {
+            let text = text.to_string_lossy();
+            Encoded::Text(room.redaction.clean(&text).unwrap_or_else(|| text.into_owned()))
+        }
         Err(error) => {
             api::log_exception(py, &api.logger, "str() of an attribute value failed, it becomes null", error);
             Encoded::Borrowed(Value::Null)

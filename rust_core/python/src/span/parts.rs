@@ -25,7 +25,7 @@ pub fn add_event(
     let limits = span.limits(py);
     let mut encoded = SCRATCH.take().unwrap_or_else(|| Box::new(Attributes::new(field::EVENT_ATTRIBUTES)));
     encoded.clear();
-    let room = Room { count: limits.event_attributes, length: limits.attribute_length };
+    let room = part_room(span, py, limits.event_attributes);
     encode::attributes_into(py, span.api(py), attributes, &mut encoded, room)?;
     span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
     SCRATCH.set(Some(encoded));
@@ -38,13 +38,19 @@ pub fn add_plain_event(py: Python<'_>, span: &Span, name: &str, time_ns: u64, at
     let limits = span.limits(py);
     let mut encoded = SCRATCH.take().unwrap_or_else(|| Box::new(Attributes::new(field::EVENT_ATTRIBUTES)));
     encoded.clear();
-    let room = Room { count: limits.event_attributes, length: limits.attribute_length };
+    let room = part_room(span, py, limits.event_attributes);
     let all_plain = encode::set_plain_items(attributes, &mut encoded, room) == attributes.len();
     if all_plain {
         span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
     }
     SCRATCH.set(Some(encoded));
     all_plain
+}
+
+/// How much each event or link may hold.
+#[inline]
+fn part_room(span: &Span, py: Python<'_>, count: Option<u32>) -> Room {
+    Room { count, length: span.limits(py).attribute_length, redaction: span.redaction(py) }
 }
 
 /// Adds a link to a recording span, unless there is nothing to link to.
@@ -61,7 +67,7 @@ pub fn add_link(
     let trace_state = TraceState::of_object(api, &context.getattr("trace_state")?)?;
     let linked = start::read_span_context(context)?;
     let mut encoded = Attributes::new(field::LINK_ATTRIBUTES);
-    let room = Room { count: limits.link_attributes, length: limits.attribute_length };
+    let room = part_room(span, py, limits.link_attributes);
     encode::attributes_into(py, api, attributes, &mut encoded, room)?;
     if linked.is_none() && encoded.is_empty() && trace_state.is_none() {
         return Ok(());

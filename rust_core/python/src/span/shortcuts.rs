@@ -32,13 +32,13 @@ impl Shortcut for SetAttribute {
     fn run<'py>(call: &Call<'_, 'py, Span>) -> Option<Bound<'py, PyAny>> {
         let [key, value] = call.by_position()?;
         let (py, span) = (call.receiver.py(), call.receiver.get());
-        let limits = span.limits(py);
+        let room = span.room(py);
         let mut state = span.state.borrow_mut(py);
         if !state.is_recording() {
             return nothing_to_do(py, &state);
         }
-        let mut sink = Any { attributes: &mut state.body().attributes, limit: limits.attributes };
-        let set = encode::put_plain_item(key, value, limits.span_attribute_length, &mut sink);
+        let mut sink = Any { attributes: &mut state.body().attributes, limit: room.count };
+        let set = encode::put_plain_item(key, value, room, &mut sink);
         set.then(|| py.None().into_bound(py))
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Span, parts, start};
 use crate::api;
-use crate::encode::{self, Room};
+use crate::encode::{self, Redaction, Room};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyspan_core::clock::now_ns;
@@ -27,7 +27,7 @@ impl Span {
         let set = |key: Option<&str>, value: &Value<'_>| {
             encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, room.count);
         };
-        if let Err(error) = encode::set_items(py, api, attributes, done, room.length, set) {
+        if let Err(error) = encode::set_items(py, api, attributes, done, room, set) {
             api::log_exception(py, &api.logger, "attributes could not be read", error);
         }
     }
@@ -35,18 +35,24 @@ impl Span {
     #[inline]
     pub(super) fn room(&self, py: Python<'_>) -> Room {
         let limits = self.limits(py);
-        Room { count: limits.attributes, length: limits.span_attribute_length }
+        Room { count: limits.attributes, length: limits.span_attribute_length, redaction: self.redaction(py) }
+    }
+
+    /// Where secrets are looked for.
+    #[inline]
+    pub(super) fn redaction(&self, py: Python<'_>) -> Redaction {
+        self.tracer(py).recorder.get().redaction
     }
 
     /// Sets an attribute that the shortcut has left.
     #[cold]
     pub(super) fn set_any_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
-        let (api, limits) = (self.api(py), self.limits(py));
+        let (api, room) = (self.api(py), self.room(py));
         let key = encode::key_text(py, api, key);
-        let value = encode::encode(py, api, value, limits.span_attribute_length);
         let key = key.as_ref().map(encode::Text::as_str);
+        let value = encode::encode_item(py, api, key.unwrap_or_default(), value, room);
         let mut state = self.state.borrow_mut(py);
-        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), limits.attributes);
+        encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), room.count);
     }
 
     pub(super) fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) {
@@ -122,9 +128,14 @@ impl Span {
         let Some(status) = self.status_object(py, status, description)? else { return Ok(()) };
         let code = api.status_code(&status.getattr("status_code")?).unwrap_or_default();
         let description = status.getattr("description")?;
-        let description = description.cast::<PyString>().ok().map(|text| encode::text_of(text).as_str().to_owned());
+        let description = description.cast::<PyString>().ok().map(|text| self.told(py, encode::text_of(text).as_str()));
         self.take_status(py, code, description);
         Ok(())
+    }
+
+    /// What an exception says, as it is written.
+    fn told(&self, py: Python<'_>, text: &str) -> String {
+        self.redaction(py).in_messages().clean(text).unwrap_or_else(|| text.to_owned())
     }
 
     fn status_object<'py>(
