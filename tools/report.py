@@ -25,12 +25,12 @@ class Result:
 
 
 def _file() -> Path | None:
-    path = os.environ.get("PYSPAN_REPORT")
+    path = os.environ.get("CHECKS_REPORT")
     return Path(path) if path else None
 
 
 def record(result: Result) -> Result:
-    """Print what a runner counted and, where PYSPAN_REPORT names a file, keep it for the closing line."""
+    """Print what a runner counted and, where CHECKS_REPORT names a file, keep it for the closing line."""
     print(f"{'FAILED' if result.failed else 'ok':>6}  {result.name}: {_counts(result)}", flush=True)
     for reason in result.reasons:
         print(f"        {reason}", flush=True)

@@ -15,12 +15,21 @@ from tests.support.otlp_messages import make_request
 from tests.support.otlp_sink import Answer, OtlpSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.agent_process import AgentProcess
 
 
+@pytest.fixture
+def hangup_not_ignored() -> Iterator[None]:
+    """What nohup has us ignore, the agent would inherit, and rightly ignore too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_not_ignored")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_flushes_what_is_waiting(
     number: signal.Signals, make_agent: Callable[..., AgentProcess], sink: OtlpSink

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-API = "import sys, opentelemetry.trace, opentelemetry.propagate, opentelemetry.baggage.propagation"
+API = "import sys, opentelemetry.trace, opentelemetry.context"
 HEAVY = {"aiokafka", "anyio", "asyncio", "concurrent.futures", "email", "http", "inspect", "multiprocessing", "socket"}
 HEAVY |= {"sqlite3", "ssl", "subprocess", "tomllib", "unittest", "urllib.request", "uuid", "yaml"}
 
