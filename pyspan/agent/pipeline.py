@@ -11,7 +11,7 @@ import anyio
 
 from pyspan.agent.exporters import make_exporter
 from pyspan.agent.ledger import Counts
-from pyspan.agent.state import Rise
+from pyspan.agent.rise import Rise
 from pyspan.config import RetrySettings
 from pyspan.pipeline.spool_source import SpoolSource
 from pyspan.pipeline.stats import Stats

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pyspan.agent.rise import Rise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -13,23 +15,7 @@ if TYPE_CHECKING:
     from pyspan.agent.config import AgentConfig
     from pyspan.agent.pipeline import Pipeline
 
-__all__ = ["Agent", "Rise"]
-
-RECENT = 15.0
-
-
-@dataclass
-class Rise:
-    """Whether a count has risen within the last seconds, as seen by those who asked."""
-
-    count: int = 0
-    until: float = 0.0
-
-    def recent(self, count: int, now: float) -> bool:
-        """Take note of the count now; true from a rise on until `RECENT` seconds after it was noticed."""
-        if count > self.count:
-            self.count, self.until = count, now + RECENT
-        return now < self.until
+__all__ = ["Agent"]
 
 
 @dataclass
