@@ -59,8 +59,9 @@ def configure(
             tracing is configured already (`shutdown()` first).
     """
     from pyspan.sdk import _configure
+    from pyspan.sdk._settings import Settings
 
-    settings = _configure.Settings(
+    settings = Settings(
         service_name=service_name,
         exporter=exporter,
         endpoint=endpoint,

@@ -16,8 +16,8 @@ from pyspan.config.examine import examine
 from pyspan.config.setting import DEFAULT
 from pyspan.config.variables import CONFIG_FILES
 from pyspan.errors import ConfigurationError
-from pyspan.sdk._configure import Settings
 from pyspan.sdk._in_force import in_force
+from pyspan.sdk._settings import Settings
 from pyspan.sdk.trace import TracerProvider
 from pyspan.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from pyspan.sdk.trace.sampling import ALWAYS_ON, ParentBased

@@ -11,8 +11,8 @@ from pyspan._command import columns
 from pyspan.config.environ import warned
 from pyspan.config.examine import examine
 from pyspan.errors import ConfigurationError
-from pyspan.sdk._configure import Settings
 from pyspan.sdk._in_force import in_force
+from pyspan.sdk._settings import Settings
 
 if TYPE_CHECKING:
     from pyspan.config.setting import Setting

@@ -11,7 +11,7 @@ from pyspan.sdk._exporters import CONFIGURE
 from pyspan.sdk.trace import SpanLimits
 
 if TYPE_CHECKING:
-    from pyspan.sdk._configure import Settings
+    from pyspan.sdk._settings import Settings
 
 __all__ = ["check", "check_timeout"]
 

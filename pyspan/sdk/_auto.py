@@ -9,6 +9,7 @@ from typing import Any
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # published without types
 
 from pyspan.sdk import _configure, _registered
+from pyspan.sdk._settings import Settings
 
 __all__ = ["PyspanConfigurator", "PyspanDistro"]
 
@@ -33,7 +34,7 @@ class PyspanConfigurator:
         attributes = dict(kwargs.get("resource_attributes") or {})
         if version := kwargs.get("auto_instrumentation_version"):
             attributes[AUTO_VERSION] = version
-        settings = _configure.Settings(
+        settings = Settings(
             resource=attributes,
             sampler=kwargs.get("sampler"),
             processors=kwargs.get("span_processors") or (),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace as trace_api
 
@@ -13,40 +12,15 @@ from pyspan.config.examine import examine
 from pyspan.config.log_level import set_log_level
 from pyspan.context import carried
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _arguments, _context, _plan
+from pyspan.sdk import _arguments, _context, _planning
 from pyspan.sdk.trace import TracerProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from pyspan.sdk._settings import Settings
 
-    from pyspan.sdk.resources import Resource
-    from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
-    from pyspan.sdk.trace._config import _TracerConfiguratorT
-    from pyspan.sdk.trace.export import SpanExporter
-    from pyspan.sdk.trace.sampling import Sampler
-
-__all__ = ["Settings", "configure", "force_flush", "shutdown"]
+__all__ = ["configure", "force_flush", "shutdown"]
 
 logger = logging.getLogger("pyspan.config")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What `configure` was given; None is left to the environment."""
-
-    service_name: str | None = None
-    exporter: SpanExporter | str | Sequence[SpanExporter | str] | None = None
-    endpoint: str | None = None
-    sampler: Sampler | float | str | None = None
-    resource: Resource | Mapping[str, Any] | None = None
-    processors: Sequence[SpanProcessor] = ()
-    id_generator: IdGenerator | None = None
-    span_limits: SpanLimits | None = None
-    export_open_spans_after: float | None = None
-    redact: bool | None = None
-    tracer_configurator: _TracerConfiguratorT | None = None
-    propagate_threads: bool | None = None
-    baggage_attributes: Sequence[str] | None = None
 
 
 class _State:
@@ -62,7 +36,7 @@ def configure(settings: Settings) -> TracerProvider:
     the spans would go elsewhere. After `shutdown()` it is welcome.
     """
     _refuse_second()
-    plan = _plan.plan(settings)
+    plan = _planning.plan(settings)
     set_log_level(plan.log_level)
     for finding in examine(os.environ):
         logger.warning("%s", finding)

@@ -11,7 +11,7 @@ from pyspan.config.variables import CONFIG_FILES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspan.sdk._configure import Settings
+    from pyspan.sdk._settings import Settings
 
 __all__ = [
     "BAGGAGE_ATTRIBUTES",

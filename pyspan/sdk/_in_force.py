@@ -12,7 +12,7 @@ from pyspan.config.log_level import word_of_environment
 from pyspan.config.setting import CODE, DEFAULT, Setting
 from pyspan.config.variables import OPEN_SPANS
 from pyspan.config.vendors import adopt
-from pyspan.sdk import _context, _plan, _propagators
+from pyspan.sdk import _context, _planning, _propagators
 from pyspan.sdk import _environment as env
 from pyspan.sdk.trace._limits import limits_of_environment
 from pyspan.sdk.trace.export import KafkaSpanExporter, OTLPSpanExporter
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pyspan.config import KafkaSettings, OtlpSettings
     from pyspan.config.vendors import Adopted
-    from pyspan.sdk._configure import Settings
     from pyspan.sdk._plan import Plan
+    from pyspan.sdk._settings import Settings
 
 __all__ = ["in_force"]
 
@@ -54,7 +54,7 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
     Raises:
         ConfigurationError: `configure` would raise it.
     """
-    plan = _plan.plan(settings)
+    plan = _planning.plan(settings)
     if plan.written:
         return plan.written
     adopted = adopt(os.environ)

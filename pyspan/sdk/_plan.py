@@ -1,32 +1,22 @@
-"""What a provider is made of: by the arguments of `configure()`, then the environment, then the defaults."""
+"""What a provider is made of, once everything is checked."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyspan.config.environ import first, seconds
-from pyspan.config.log_level import word_of_environment
-from pyspan.config.variables import CONFIG_FILES, OPEN_SPANS
-from pyspan.config.vendors import adopt
-from pyspan.sdk import _arguments, _exporters, _registered, _samplers
-from pyspan.sdk._propagators import use_native_propagators, use_propagators
 from pyspan.sdk.resources import SERVICE_NAME, Resource
-from pyspan.sdk.trace.export import BatchSpanProcessor
 
 if TYPE_CHECKING:
     from pyspan.config.setting import Setting
-    from pyspan.config.vendors import Adopted
-    from pyspan.sdk._configure import Settings
+    from pyspan.sdk._settings import Settings
     from pyspan.sdk.trace import IdGenerator, SpanLimits, SpanProcessor
     from pyspan.sdk.trace._config import _TracerConfiguratorT
     from pyspan.sdk.trace.export import SpanExporter
     from pyspan.sdk.trace.sampling import Sampler
 
-__all__ = ["Plan", "plan", "resource_with"]
+__all__ = ["Plan", "resource_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,51 +40,12 @@ class Plan:
     written: tuple[Setting, ...] = ()
 
 
-def plan(settings: Settings) -> Plan:
-    """Plan by the arguments, then by the file of OTEL_CONFIG_FILE or else the variables.
-
-    Raises:
-        ConfigurationError: an argument, an exporter, or anything in the file that cannot be used.
-    """
-    _arguments.check(settings)
-    file = first(os.environ, *CONFIG_FILES)
-    if file is None:
-        return _of_environment(settings)
-    from pyspan.sdk._file import read_file
-
-    return read_file(file[1], file[0], settings)
-
-
-def _of_environment(settings: Settings) -> Plan:
-    adopted = adopt(os.environ)
-    exporters = _exporters.find(settings.exporter, settings.endpoint, adopted.exporter)
-    resource = _resource(settings, adopted)
-    return Plan(
-        resource=resource,
-        sampler=_samplers.find(settings.sampler, _exporters.CONFIGURE, adopted.sample_rate, resource),
-        processors=tuple(partial(BatchSpanProcessor, exporter) for exporter in exporters),
-        propagate=_propagate(adopted),
-        id_generator=settings.id_generator or _registered.id_generator(),
-        span_limits=settings.span_limits,
-        export_open_spans_after=settings.export_open_spans_after or seconds(os.environ, OPEN_SPANS),
-        tracer_configurator=settings.tracer_configurator,
-        disabled=None if adopted.enabled is None else not adopted.enabled.value,
-        exporters=tuple(exporters),
-        log_level=word_of_environment(os.environ) or ("debug" if adopted.debug and adopted.debug.value else None),
-    )
-
-
 def resource_with(settings: Settings, create: Callable[[Mapping[str, Any]], Resource]) -> Resource:
     """Return the resource that is given, or what `create` makes of the attributes that are, with the service's name."""
     resource = _given_resource(settings.resource, create)
     if settings.service_name is None:
         return resource
     return resource.merge(Resource({SERVICE_NAME: settings.service_name}))
-
-
-def _resource(settings: Settings, adopted: Adopted) -> Resource:
-    others = {key: setting.value for key, setting in adopted.attributes.items()}
-    return resource_with(settings, lambda attributes: Resource.create({**others, **attributes}))
 
 
 def _given_resource(given: Any, create: Callable[[Mapping[str, Any]], Resource]) -> Resource:
@@ -104,10 +55,3 @@ def _given_resource(given: Any, create: Callable[[Mapping[str, Any]], Resource])
     if given is None or isinstance(given, Mapping):
         return create(given or {})
     return Resource(given.attributes, given.schema_url)
-
-
-def _propagate(adopted: Adopted) -> Callable[[], None]:
-    if adopted.propagators is None:
-        return use_native_propagators
-    names: Any = adopted.propagators.value
-    return partial(use_propagators, names)

@@ -21,9 +21,9 @@ from pyspan.sdk.trace.sampling import DEFAULT_ON
 
 if TYPE_CHECKING:
     from pyspan.config.file import Table
-    from pyspan.sdk._configure import Settings
     from pyspan.sdk._file.processors import MakeProcessor
     from pyspan.sdk._file.samplers import MakeSampler
+    from pyspan.sdk._settings import Settings
     from pyspan.sdk.resources import Resource
     from pyspan.sdk.trace import IdGenerator
     from pyspan.sdk.trace.sampling import Sampler

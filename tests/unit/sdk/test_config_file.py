@@ -14,8 +14,8 @@ from opentelemetry import propagate
 
 import pyspan
 from pyspan.errors import ConfigurationError
-from pyspan.sdk._configure import Settings
 from pyspan.sdk._in_force import in_force
+from pyspan.sdk._settings import Settings
 from pyspan.sdk.trace import RandomIdGenerator, SpanLimits
 from pyspan.sdk.trace.export import (
     BatchSpanProcessor,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyspan.config.setting import CODE, DEFAULT, Setting
-from pyspan.sdk._configure import Settings
 from pyspan.sdk._in_force import in_force
+from pyspan.sdk._settings import Settings
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import SpanLimits
 
