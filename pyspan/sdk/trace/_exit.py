@@ -20,7 +20,6 @@ from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspan.sdk.trace._provider import TracerProvider
     from pyspan.sdk.trace._wiring import Wiring
 
 __all__ = ["end_with", "flush_at_exit", "forget", "is_known"]
@@ -38,7 +37,13 @@ class Worker(Protocol):
     def end(self) -> None: ...
 
 
-def flush_at_exit(wiring: Wiring, provider: TracerProvider) -> None:
+class Provider(Protocol):
+    """A tracer provider, which is shut down like all that has a `shutdown`."""
+
+    def force_flush(self, timeout_millis: int) -> bool: ...
+
+
+def flush_at_exit(wiring: Wiring, provider: Provider) -> None:
     """Shut `provider` down when the process ends on its own accord, and flush it when SIGTERM ends it.
 
     Where only its tracers are left by then, what they write to is what is shut down.
@@ -63,7 +68,7 @@ def end_with(owner: object, worker: Worker) -> None:
     weakref.finalize(owner, _end, worker).atexit = False
 
 
-_wirings: weakref.WeakKeyDictionary[Wiring, weakref.ref[TracerProvider]] = weakref.WeakKeyDictionary()
+_wirings: weakref.WeakKeyDictionary[Wiring, weakref.ref[Provider]] = weakref.WeakKeyDictionary()
 # Alive for as long as their threads.
 _ending: weakref.WeakSet[Worker] = weakref.WeakSet()
 
@@ -109,7 +114,7 @@ def _shutdowns() -> list[Callable[[float], object]]:
     return [*[partial(_shut_down, part) for part in parts], *[worker.shutdown for worker in list(_ending)]]
 
 
-def _shut_down(part: TracerProvider | Wiring, timeout: float) -> None:
+def _shut_down(part: Provider | Wiring, timeout: float) -> None:
     shutdown_within(part, timeout * 1000)
 
 

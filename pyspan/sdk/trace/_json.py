@@ -1,4 +1,4 @@
-"""Spans as JSON text, as the console exporter prints them."""
+"""The parts of a span as the console exporter prints them in JSON."""
 
 from __future__ import annotations
 
@@ -15,29 +15,16 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from pyspan.sdk.trace._event import Event
-    from pyspan.sdk.trace._readable_span import ReadableSpan
 
-__all__ = ["format_attributes", "format_context", "format_events", "format_links", "to_json"]
-
-
-def to_json(span: ReadableSpan, indent: int | None = 4) -> str:
-    """Return a span as a JSON object with hexadecimal ids and ISO times."""
-    import json
-
-    fields = {
-        "name": span.name,
-        "context": format_context(span.context) if span.context else None,
-        "kind": str(span.kind),
-        "parent_id": f"0x{format_span_id(span.parent.span_id)}" if span.parent is not None else None,
-        "start_time": _time(span.start_time),
-        "end_time": _time(span.end_time),
-        "status": _status(span.status),
-        "attributes": format_attributes(span._attributes),  # null where there are none, unlike the public name
-        "events": format_events(span.events),
-        "links": format_links(span.links),
-        "resource": json.loads(span.resource.to_json()),
-    }
-    return json.dumps(fields, indent=indent, default=_as_text)
+__all__ = [
+    "as_text",
+    "format_attributes",
+    "format_context",
+    "format_events",
+    "format_links",
+    "format_status",
+    "format_time",
+]
 
 
 def format_context(context: SpanContext) -> dict[str, str]:
@@ -73,14 +60,17 @@ def format_links(links: Sequence[Link]) -> list[dict[str, Any]]:
     ]
 
 
-def _time(nanoseconds: int | None) -> str | None:
+def format_time(nanoseconds: int | None) -> str | None:
+    """Return ISO time."""
     return ns_to_iso_str(nanoseconds) if nanoseconds else None
 
 
-def _status(status: Status) -> dict[str, str]:
+def format_status(status: Status) -> dict[str, str]:
+    """Return the code, and the description where there is one."""
     described = {"description": status.description} if status.description else {}
     return {"status_code": status.status_code.name, **described}
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return bytes in hex, and the text of what else JSON does not know."""
     return value.hex() if isinstance(value, (bytes, bytearray)) else str(value)

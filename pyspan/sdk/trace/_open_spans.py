@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from pyspan.config.environ import MOST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspan import _core
-    from pyspan.sdk.trace._wiring import Wiring
 
 __all__ = ["OpenSpans"]
 
@@ -23,17 +24,20 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 
 
 class OpenSpans:
-    """Looks for long spans in a daemon thread that starts with the first span of a process and ends with the wiring."""
+    """Looks for long spans in a daemon thread that starts with the first span of a process.
 
-    def __init__(self, wiring: Wiring, recorder: _core.Recorder, after: float) -> None:
+    It calls `export`, a method, and ends with its owner, or once that returns False.
+    """
+
+    def __init__(self, export: Callable[[], bool], recorder: _core.Recorder, after: float) -> None:
         if not 0 < after <= MOST:
             raise ValueError(f"export_open_spans_after={after!r} is no time; give seconds above 0, {MOST} at most.")
         self._pause = min(max(after / 4, SHORTEST_PAUSE), LONGEST_PAUSE)
-        self._wiring = weakref.ref(wiring)
+        self._export = weakref.WeakMethod(export)
         recorder.know_open(after, self._start)
 
     def _start(self) -> None:
-        thread = threading.Thread(target=_export_until_gone, args=(self._wiring, self._pause), daemon=True)
+        thread = threading.Thread(target=_export_until_gone, args=(self._export, self._pause), daemon=True)
         thread.name = "pyspan-open-spans"
         try:
             thread.start()
@@ -41,14 +45,11 @@ class OpenSpans:
             logger.debug("no thread for open spans", exc_info=True)
 
 
-def _export_until_gone(known: weakref.ref[Wiring], pause: float) -> None:
+def _export_until_gone(known: weakref.WeakMethod[Callable[[], bool]], pause: float) -> None:
     while _export(known()):
         time.sleep(pause)
 
 
-def _export(wiring: Wiring | None) -> bool:
+def _export(export: Callable[[], bool] | None) -> bool:
     """Export what is due; False once there is nothing left to export from."""
-    if wiring is None or wiring.is_shut_down:
-        return False
-    wiring.export_open_spans()
-    return True
+    return export is not None and export()

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id
 
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import _json
@@ -130,8 +130,23 @@ class ReadableSpan(metaclass=abc.ABCMeta):  # noqa: B024 - the native span is re
         return self._links.dropped if isinstance(self._links, BoundedList) else 0
 
     def to_json(self, indent: int | None = 4) -> str:
-        """Return the span as a JSON object."""
-        return _json.to_json(self, indent)
+        """Return the span as a JSON object with hexadecimal ids and ISO times."""
+        import json
+
+        fields = {
+            "name": self.name,
+            "context": _json.format_context(self.context) if self.context else None,
+            "kind": str(self.kind),
+            "parent_id": f"0x{format_span_id(self.parent.span_id)}" if self.parent is not None else None,
+            "start_time": _json.format_time(self.start_time),
+            "end_time": _json.format_time(self.end_time),
+            "status": _json.format_status(self.status),
+            "attributes": _json.format_attributes(self._attributes),  # None where there are none, unlike in public
+            "events": _json.format_events(self.events),
+            "links": _json.format_links(self.links),
+            "resource": json.loads(self.resource.to_json()),
+        }
+        return json.dumps(fields, indent=indent, default=_json.as_text)
 
     _format_context = staticmethod(_json.format_context)
     _format_attributes = staticmethod(_json.format_attributes)

@@ -88,7 +88,7 @@ class Wiring:
         """Export spans while they are open, once they have been for `after` seconds."""
         recorder = self._recorder()
         if recorder is not None:
-            self._open = OpenSpans(self, recorder, after)
+            self._open = OpenSpans(self._export_due, recorder, after)
 
     def export_open_spans(self, *, everything: bool = False) -> None:
         """Export as they are now the spans whose time has come, or all; nothing where nobody asked for that."""
@@ -97,6 +97,11 @@ class Wiring:
             return
         for span in recorder.open_spans(everything):
             self._snapshots += self._export_open(span)
+
+    def _export_due(self) -> bool:
+        """Export what is due; False once there is nothing left to export."""
+        self.export_open_spans()
+        return not self.is_shut_down
 
     def _export_open(self, span: _core.Span) -> bool:
         """Return whether a processor has taken it."""
