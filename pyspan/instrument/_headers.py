@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from pyspan._core import is_secret
 from pyspan.errors import ConfigurationError
 
-__all__ = ["Capture", "capture"]
+__all__ = ["Capture", "capture", "captured"]
 
 # Takes a lower-case name; gives the attribute's key and whether the value is a secret, or None.
 Capture = Callable[[str], "tuple[str, bool] | None"]
@@ -45,3 +46,19 @@ def _pattern(what: str, names: Collection[str]) -> re.Pattern[str] | None:
         return re.compile("|".join(f"(?:{name})" for name in names), re.IGNORECASE) if names else None
     except re.error as error:
         raise ConfigurationError(f"{what}: {names!r} cannot be used: {error}; give names or expressions") from None
+
+
+def captured(wanted: Capture | None, headers: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the attributes of a client's headers."""
+    found: dict[str, list[str]] = {}
+    if wanted is None:
+        return found
+    for name, value in headers.items():
+        if decided := wanted(_text(name).lower()):
+            key, is_hidden = decided
+            found.setdefault(key, []).append("[REDACTED]" if is_hidden else _text(value))
+    return found
+
+
+def _text(given: Any) -> str:
+    return given.decode("latin-1") if isinstance(given, bytes) else str(given)

@@ -1,16 +1,25 @@
-"""Our middlewares beside OpenTelemetry's packages: which spans there are when both are installed."""
+"""Our middlewares and hooks beside OpenTelemetry's packages: which spans there are when both are installed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import requests
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as GenericAsgi
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.requests import RequestsInstrumentor
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as GenericWsgi
 from opentelemetry.sdk.trace import TracerProvider as SdkProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from requests.adapters import HTTPAdapter
 
 from pyspan.instrument import asgi, wsgi
+from pyspan.instrument import requests as hook
+from tests.instrument.clients import CLIENTS, TIMEOUT, Client, serving
 from tests.instrument.traced import Answer, Traced, environ, http_scope, serve
 from tests.support.trees import nodes_of, tree
 
@@ -55,3 +64,50 @@ def test_around_the_generic_package_its_span_is_an_internal_child() -> None:
     generic = GenericAsgi(hello, tracer_provider=provider, exclude_spans=["send", "receive"])
     serve(asgi.Middleware(generic, tracer_provider=provider), http_scope("/a"))
     assert tree(nodes_of(traced.spans)) == "GET [SERVER]\n  GET /a [INTERNAL]"
+
+
+GENERIC: dict[str, Any] = {
+    "httpx": HTTPXClientInstrumentor,
+    "requests": RequestsInstrumentor,
+    "aiohttp_client": AioHttpClientInstrumentor,
+}
+
+
+@pytest.fixture(params=CLIENTS, ids=str)
+def client(request: pytest.FixtureRequest) -> Client:
+    client: Client = request.param
+    return client
+
+
+@pytest.mark.parametrize("theirs_first", [True, False])
+def test_a_clients_request_is_one_span_whoever_came_first(client: Client, theirs_first: bool) -> None:
+    traced, generic = Traced(), GENERIC[client.package]()
+    ours, theirs = client.hook.instrument, generic.instrument
+    for instrument in (theirs, ours) if theirs_first else (ours, theirs):
+        instrument(tracer_provider=traced.provider)
+    try:
+        with serving() as server:
+            client.ask(f"{server.url}/200")
+    finally:
+        for undo in (client.hook.uninstrument, generic.uninstrument)[:: 1 if theirs_first else -1]:
+            undo()
+    assert traced.names == ["GET"]
+    assert server.seen[0]["traceparent"].split("-")[2] == f"{traced.only.context.span_id:016x}"
+
+
+def test_packages_below_ours_are_told_that_the_request_has_its_span() -> None:
+    enabled = []
+
+    class Below(HTTPAdapter):
+        def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+            enabled.append(is_http_instrumentation_enabled())
+            return super().get_connection_with_tls_context(*args, **options)
+
+    hook.instrument(tracer_provider=Traced().provider)
+    try:
+        with serving() as server, requests.Session() as session:
+            session.mount("http://", Below())
+            session.get(f"{server.url}/200", timeout=TIMEOUT)
+    finally:
+        hook.uninstrument()
+    assert enabled == [False]
