@@ -85,7 +85,7 @@ def _parse_table(table: Mapping[str, object]) -> Export:
         protocol=destination.protocol or HTTP,
         headers=_headers(table.get("headers", {})),
         compression=_compression(table["compression"]) if "compression" in table else None,
-        timeout=_parse_timeout(table.get("timeout", 10.0)),
+        timeout=_timeout(table.get("timeout", 10.0)),
         certificate=_file(table, "certificate"),
         client_certificate=_file(table, "client-certificate"),
         client_key=_file(table, "client-key"),
@@ -105,6 +105,13 @@ def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"name {value!r} is not 1 to 80 letters, digits, dots, hyphens or underscores")
     return value
+
+
+def _timeout(value: object) -> float:
+    try:
+        return _parse_timeout(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"timeout {value!r}: {error}") from None
 
 
 def _headers(value: object) -> dict[str, str]:

@@ -7,15 +7,15 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 from pyspan.config.address import Address, parse_address, parse_path, type_name
-from pyspan.config.endpoint import GRPC, HTTP, Protocol, by_convention, with_traces_path
+from pyspan.config.endpoint import GRPC, HTTP, Protocol, by_convention, parse_url, with_traces_path
 from pyspan.config.redaction import redact
 from pyspan.config.suggestion import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from urllib.parse import SplitResult
 
 __all__ = ["KINDS", "Destination", "parse_destination", "parse_kafka_target"]
 
@@ -81,9 +81,9 @@ def _otlp(target: str) -> Destination:
     """Take a URL; its path, or port 4317 without one, says which protocol it speaks."""
     if target.startswith("unix:"):
         return Destination("otlp", target, HTTP)
-    url = _url(target, "http://127.0.0.1:4318")
+    url = parse_url(target, "http://127.0.0.1:4318")
     if by_convention(url) == GRPC:
-        return Destination("otlp", f"{url.scheme}://{url.netloc}", GRPC)
+        return _of_grpc("otlp", url)
     return Destination("otlp", with_traces_path(url), HTTP)
 
 
@@ -91,10 +91,13 @@ def _otlp_grpc(target: str) -> Destination:
     """Take HOST:PORT for plain text, as for a Collector next door, or a URL whose scheme says whether it is TLS."""
     if "://" not in target:
         return Destination("otlp-grpc", f"http://{_far(target)}", GRPC)
-    url = _url(target, "https://collector:4317")
+    return _of_grpc("otlp-grpc", parse_url(target, "https://collector:4317"))
+
+
+def _of_grpc(kind: str, url: SplitResult) -> Destination:
     if url.path.strip("/") or url.query:
-        raise ValueError("a gRPC endpoint has no path (write HOST:PORT or https://HOST:PORT)")
-    return Destination("otlp-grpc", f"{url.scheme}://{url.netloc}", GRPC)
+        raise ValueError("a gRPC endpoint has no path or query (write HOST:PORT or https://HOST:PORT)")
+    return Destination(kind, f"{url.scheme}://{url.netloc}", GRPC)
 
 
 def _kafka(target: str) -> Destination:
@@ -112,17 +115,6 @@ KINDS: dict[str, Callable[[str], Destination]] = {
     "kafka": _kafka,
     "file": _file,
 }
-
-
-def _url(target: str, example: str) -> SplitResult:
-    try:
-        url = urlsplit(target)
-        port = url.port
-    except ValueError:  # its own words may quote a part of a password
-        raise ValueError(f"the host or the port is none (write a URL such as {example})") from None
-    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
-        raise ValueError(f"not a URL with http or https and a host (write one such as {example})")
-    return url
 
 
 def _far(text: str) -> Address:

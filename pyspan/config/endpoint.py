@@ -8,7 +8,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from pyspan.config.environ import PLACE, problem
 
-__all__ = ["GRPC", "HTTP", "PROTOCOLS", "Endpoint", "Protocol", "by_convention", "resolve_endpoint", "with_traces_path"]
+__all__ = [
+    "GRPC",
+    "HTTP",
+    "PROTOCOLS",
+    "Endpoint",
+    "Protocol",
+    "by_convention",
+    "parse_url",
+    "resolve_endpoint",
+    "with_traces_path",
+]
 
 Protocol = Literal["http/protobuf", "grpc"]
 HTTP: Protocol = "http/protobuf"
@@ -47,7 +57,7 @@ def resolve_endpoint(
         return ("http://localhost:4317", GRPC) if protocol == GRPC else (f"http://localhost:4318{TRACES_PATH}", HTTP)
     if given.value.startswith("unix:"):
         return given.value, HTTP
-    url = _split(given, insecure=insecure)
+    url = _split(given, "http" if insecure else "https")
     chosen = protocol or by_convention(url)
     if chosen == GRPC:
         return f"{url.scheme}://{url.netloc}", GRPC
@@ -56,19 +66,23 @@ def resolve_endpoint(
     return (given.value if given.exact else with_traces_path(url)), chosen
 
 
-def _split(given: Endpoint, *, insecure: bool) -> SplitResult:
-    scheme = "http" if insecure else "https"
-    if any(letter.isspace() or not letter.isprintable() for letter in given.value):
-        raise problem(given.key, given.value, "there is a blank in it; write http://HOST:PORT", given.place)
+def parse_url(text: str, example: str) -> SplitResult:
+    """Parse a URL of http or https.
+
+    Raises:
+        ValueError: what is wrong, and how to write it; it quotes nothing, for that may be a part of a password.
+    """
+    if any(letter.isspace() or not letter.isprintable() for letter in text):
+        raise ValueError(f"there is a blank in it (write a URL such as {example})")
     try:
-        url = urlsplit(given.value if "://" in given.value else f"{scheme}://{given.value}")
-        _ = url.port  # urlsplit checks the port only when it is asked for
-    except ValueError:  # its own words may quote a part of a password
-        raise problem(
-            given.key, given.value, "the host or the port is none; write http://HOST:PORT", given.place
-        ) from None
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise problem(given.key, given.value, "write http://HOST:PORT or https://HOST:PORT", given.place)
+        url = urlsplit(text)
+        port = url.port  # urlsplit checks the port only when it is asked for
+    except ValueError:
+        raise ValueError(f"the host or the port is none (write a URL such as {example})") from None
+    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
+        raise ValueError(f"not a URL with http or https and a host (write one such as {example})")
+    if url.fragment:
+        raise ValueError("what follows the # is never sent (leave it out, or write %23 for a # of the path)")
     return url
 
 
@@ -83,3 +97,11 @@ def with_traces_path(url: SplitResult) -> str:
     if not path.endswith(TRACES_PATH):
         path += TRACES_PATH
     return url._replace(path=path).geturl()
+
+
+def _split(given: Endpoint, scheme: str) -> SplitResult:
+    text = given.value if "://" in given.value else f"{scheme}://{given.value}"
+    try:
+        return parse_url(text, "http://localhost:4318")
+    except ValueError as error:
+        raise problem(given.key, given.value, str(error), given.place) from None

@@ -147,8 +147,8 @@ def test_a_check_whose_answer_cannot_be_written_has_no_traceback(target: str) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("timeout = 0", "out of range (give 1ms to 10m)"),
-        ("timeout = 1e300", "not a duration"),
+        ("timeout = 0", "timeout 0: out of range (give 1ms to 10m)"),
+        ("timeout = 1e300", "timeout 1e+300: not a duration"),
         ("headers = { authorization = 5 }", "header 'authorization' is a number, not text"),
         ("header = {}", "'header' is no option of otlp= (did you mean headers?)"),
         ('sasl_password = "hunter2"', "'sasl_password' is no option of otlp="),

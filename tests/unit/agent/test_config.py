@@ -125,6 +125,8 @@ def test_an_export_is_completed_and_named(text: str, target: str, name: str) -> 
         ("otlp=h:4318", "not a URL"),
         ("otlp=http://h:99999", "the host or the port is none"),
         ("otlp-grpc=h", "no port"),
+        ("otlp=http://h:4318/#part", "what follows the # is never sent"),
+        ("otlp=http://h:4317/?tenant=a", "a gRPC endpoint has no path or query"),
         ("otlp-grpc=http://h:1/path", "has no path"),
         ("kafka=h:9092", "no topic"),
         ("kafka=h:9092/a b", "topic 'a b'"),

@@ -57,6 +57,9 @@ def test_the_application_and_the_agent_understand_a_destination_alike(
         "http://h:4318",
         "file=~nobody-of-this-name/x",
         "otlp=http://[x",
+        "otlp=http://h m",
+        "otlp=http://h:4318#part",
+        "otlp=http://h:4317?key",
     ],
 )
 def test_both_give_the_same_reason_for_what_they_refuse(text: str) -> None:
@@ -65,7 +68,7 @@ def test_both_give_the_same_reason_for_what_they_refuse(text: str) -> None:
     with pytest.raises(ConfigurationError) as of_the_application:
         parse_spec(text, {}, key="exporter", place="here")
     reason = str(of_the_agent.value)
-    assert str(of_the_application.value).startswith(f"exporter={text!r} in here cannot be used: ")
+    assert str(of_the_application.value).startswith(f"exporter={redact(repr(text))} in here cannot be used: ")
     assert reason.partition("(known")[0] in str(of_the_application.value)
 
 
