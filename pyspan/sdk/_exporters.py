@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from pyspan.config.environ import PLACE, problem
-from pyspan.sdk._environment import OTEL_TRACES_EXPORTER
+from pyspan.config.names import OTEL_TRACES_EXPORTER
 from pyspan.sdk.trace.export import ConsoleSpanExporter, KafkaSpanExporter, OTLPSpanExporter
 from pyspan.sdk.trace.export._named import NamedSpanExporter
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from pyspan.config import names as env
 from pyspan.config.environ import first, flag, seconds, warned
 from pyspan.config.identity import ENVIRONMENT, SERVICE_NAME, identity, said_by_opentelemetry
 from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
@@ -13,7 +14,7 @@ from pyspan.config.setting import CODE, DEFAULT, Setting
 from pyspan.config.variables import OPEN_SPANS
 from pyspan.config.vendors import adopt
 from pyspan.sdk import _context, _planning, _propagators
-from pyspan.sdk import _environment as env
+from pyspan.sdk._environment import is_on, redacts
 from pyspan.sdk.trace._limits import limits_of_environment
 from pyspan.sdk.trace.export import KafkaSpanExporter, OTLPSpanExporter
 from pyspan.sdk.trace.export._settings import ProcessorSettings
@@ -75,7 +76,7 @@ def _switches(adopted: Adopted) -> Iterator[Setting]:
     if adopted.enabled is not None:
         yield Setting(env.OTEL_SDK_DISABLED, _word(not adopted.enabled.value), adopted.enabled.source)
     else:
-        yield Setting(env.OTEL_SDK_DISABLED, _word(env.is_on(env.OTEL_SDK_DISABLED)), _source(env.OTEL_SDK_DISABLED))
+        yield Setting(env.OTEL_SDK_DISABLED, _word(is_on(env.OTEL_SDK_DISABLED)), _source(env.OTEL_SDK_DISABLED))
     word = word_of_environment(os.environ)
     debug = adopted.debug if word is None and adopted.debug and adopted.debug.value else None
     yield Setting("OTEL_LOG_LEVEL", "debug" if debug else word, debug.source if debug else _source("OTEL_LOG_LEVEL"))
@@ -175,7 +176,7 @@ def _context_settings(settings: Settings) -> Iterator[Setting]:
 def _redaction(settings: Settings) -> Setting:
     if settings.redact is not None:
         return Setting(env.PYSPAN_REDACT, _word(settings.redact), CODE)
-    return Setting(env.PYSPAN_REDACT, _word(env.redacts()), _source(env.PYSPAN_REDACT))
+    return Setting(env.PYSPAN_REDACT, _word(redacts()), _source(env.PYSPAN_REDACT))
 
 
 def _signal_source(name: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pyspan import _core
 from pyspan.config.environ import flag
-from pyspan.sdk._environment import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
+from pyspan.config.names import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from pyspan.sdk.trace._fork import in_forked_child
 
 if TYPE_CHECKING:

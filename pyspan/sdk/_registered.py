@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pyspan.config.environ import first, unusable
-from pyspan.sdk._environment import OTEL_PYTHON_ID_GENERATOR, OTEL_PYTHON_TRACER_CONFIGURATOR
+from pyspan.config.names import OTEL_PYTHON_ID_GENERATOR, OTEL_PYTHON_TRACER_CONFIGURATOR
 
 if TYPE_CHECKING:
     from pyspan.sdk.trace import IdGenerator

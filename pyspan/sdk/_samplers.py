@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from pyspan.config.environ import problem
-from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+from pyspan.config.names import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
 from pyspan.sdk.trace._named_samplers import NAMES, _get_from_env_or_default, named_sampler
 from pyspan.sdk.trace._sampler_arguments import checked
 from pyspan.sdk.trace.sampling import ParentBasedTraceIdRatio

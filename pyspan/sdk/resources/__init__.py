@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.util.types import Attributes
 
 from pyspan._core import VERSION as _OPENTELEMETRY_SDK_VERSION
-from pyspan.sdk._environment import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
+from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
 from pyspan.sdk.resources import _names
 from pyspan.sdk.resources._aggregate import get_aggregated_resources
 from pyspan.sdk.resources._aggregate import process_dependent_resource as _get_process_dependent_resource

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pyspan.config.environ import unusable
-from pyspan.sdk._environment import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
+from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
 from pyspan.sdk.resources._resource import EMPTY, Resource
 

@@ -7,7 +7,7 @@ import re
 from urllib.parse import unquote
 
 from pyspan.config.environ import unusable
-from pyspan.sdk._environment import OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
+from pyspan.config.names import OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
 from pyspan.sdk.resources._detector import ResourceDetector
 from pyspan.sdk.resources._names import SERVICE_INSTANCE_ID, SERVICE_NAME
 from pyspan.sdk.resources._resource import Resource

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pyspan import _core
+from pyspan.config import names as env
 from pyspan.config.environ import MOST, unusable
-from pyspan.sdk import _environment as env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from pyspan.config.environ import first, unusable
-from pyspan.sdk._environment import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
+from pyspan.config.names import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
 from pyspan.sdk.trace._operations import OperationSampler, environment_of
 from pyspan.sdk.trace._rates import AdaptiveSampler, RateLimitingSampler
 from pyspan.sdk.trace._sampling_experimental import (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace as trace_api
 
 from pyspan import _core
-from pyspan.sdk._environment import OTEL_SDK_DISABLED, is_on, redacts
+from pyspan.config.names import OTEL_SDK_DISABLED
+from pyspan.sdk._environment import is_on, redacts
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig

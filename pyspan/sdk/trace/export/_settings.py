@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspan.config import BatchSettings, QueueSettings
+from pyspan.config import names as env
 from pyspan.config.environ import MOST, integer, milliseconds, unusable
-from pyspan.sdk import _environment as env
 
 if TYPE_CHECKING:
     from collections.abc import Callable
