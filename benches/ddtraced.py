@@ -6,7 +6,6 @@ that nobody else pays for it and the tests run without it.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benches.workloads import CARRIER, EVENT, REQUEST
+from benches.workloads import CARRIER, EVENT, REQUEST, calls, coroutine_calls
 
 if TYPE_CHECKING:
     from benches.paired import Builder
@@ -96,30 +95,12 @@ def start_and_end(tracer: Any) -> Callable[[int], None]:
 
 def decorated(tracer: Any) -> Callable[[int], None]:
     """The decorator, on a function that does nothing."""
-
-    @tracer.wrap("op")  # type: ignore[untyped-decorator]
-    def function() -> None:
-        pass
-
-    def run(count: int) -> None:
-        for _ in range(count):
-            function()
-
-    return run
+    return calls(tracer.wrap("op"))
 
 
 def decorated_async(tracer: Any) -> Callable[[int], None]:
     """The decorator, on a coroutine function that does nothing."""
-
-    @tracer.wrap("op")  # type: ignore[untyped-decorator]
-    async def function() -> None:
-        pass
-
-    async def calls(count: int) -> None:
-        for _ in range(count):
-            await function()
-
-    return lambda count: asyncio.run(calls(count))
+    return coroutine_calls(tracer.wrap("op"))
 
 
 def server_span(tracer: Any) -> Callable[[int], None]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 __all__ = [
+    "calls",
+    "coroutine_calls",
     "decorated",
     "decorated_async",
     "empty_span",
@@ -75,8 +77,13 @@ def start_and_end(tracer: Tracer) -> Callable[[int], None]:
 
 def decorated(tracer: Tracer) -> Callable[[int], None]:
     """The decorator, on a function that does nothing."""
+    return calls(tracer.start_as_current_span("op"))
 
-    @tracer.start_as_current_span("op")
+
+def calls(decorate: Callable[[Any], Any]) -> Callable[[int], None]:
+    """Calls of a function that does nothing but what a decorator adds."""
+
+    @decorate
     def function() -> None:
         pass
 
@@ -88,17 +95,22 @@ def decorated(tracer: Tracer) -> Callable[[int], None]:
 
 
 def decorated_async(tracer: Tracer) -> Callable[[int], None]:
-    """The decorator, on a coroutine function that does nothing; the event loop is run once a round."""
+    """The decorator, on a coroutine function that does nothing."""
+    return coroutine_calls(tracer.start_as_current_span("op"))
 
-    @tracer.start_as_current_span("op")
+
+def coroutine_calls(decorate: Callable[[Any], Any]) -> Callable[[int], None]:
+    """The same of a coroutine function; the event loop is run once a round."""
+
+    @decorate
     async def function() -> None:
         pass
 
-    async def calls(count: int) -> None:
+    async def run(count: int) -> None:
         for _ in range(count):
             await function()
 
-    return lambda count: asyncio.run(calls(count))
+    return lambda count: asyncio.run(run(count))
 
 
 def server_span(tracer: Tracer) -> Callable[[int], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -96,56 +96,45 @@ def test_a_variable_of_another_tracer_is_taken_with_its_name(
     assert adopted.notes == ()
 
 
+class Said(NamedTuple):
+    """A variable, its value, and what is shown of it."""
+
+    name: str
+    value: str
+    shown: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.shown or self.value})"
+
+
 @pytest.mark.parametrize(
-    ("environ", "field", "note"),
+    ("above", "below", "field"),
     [
+        (Said("OTEL_SERVICE_NAME", "a"), Said("DD_SERVICE", "b"), None),
+        (Said("DD_SERVICE", "a"), Said("DD_TRACE_SERVICE_NAME", "b"), None),
+        (Said("OTEL_TRACES_SAMPLER", "always_on", "1.0"), Said("TRACE_SAMPLE_RATE", "0.1"), "sample_rate"),
+        (Said("OTEL_TRACES_SAMPLER", "jaeger_remote"), Said("DD_TRACE_SAMPLE_RATE", "1", "1.0"), "sample_rate"),
+        (Said("OTEL_SDK_DISABLED", "false", "true"), Said("DD_TRACE_ENABLED", "false"), "enabled"),
+        (Said("OTEL_TRACES_EXPORTER", "otlp"), Said("TRACE_BACKEND", "console"), "exporter"),
         (
-            {"OTEL_SERVICE_NAME": "a", "DD_SERVICE": "b"},
-            None,
-            "DD_SERVICE (b) has no effect: OTEL_SERVICE_NAME (a) stands above it; remove one",
-        ),
-        (
-            {"DD_SERVICE": "a", "DD_TRACE_SERVICE_NAME": "b"},
-            None,
-            "DD_TRACE_SERVICE_NAME (b) has no effect: DD_SERVICE (a) stands above it; remove one",
-        ),
-        (
-            {"OTEL_TRACES_SAMPLER": "always_on", "TRACE_SAMPLE_RATE": "0.1"},
-            "sample_rate",
-            "TRACE_SAMPLE_RATE (0.1) has no effect: OTEL_TRACES_SAMPLER (1.0) stands above it; remove one",
-        ),
-        (
-            {"OTEL_SDK_DISABLED": "false", "DD_TRACE_ENABLED": "false"},
-            "enabled",
-            "DD_TRACE_ENABLED (false) has no effect: OTEL_SDK_DISABLED (true) stands above it; remove one",
-        ),
-        (
-            {"TRACE_BACKEND": "jaeger", "TRACE_JAEGER_ENDPOINT": "http://u:p@j:14268/api/traces"},
+            Said("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318"),
+            Said("TRACE_JAEGER_ENDPOINT", "http://b:4318", "otlp=http://b:4318"),
             "exporter",
-            "TRACE_JAEGER_ENDPOINT (http://REDACTED:REDACTED@j:14268/api/traces) has no effect: it is for Thrift",
-        ),
-        (
-            {"OTEL_TRACES_EXPORTER": "otlp", "TRACE_BACKEND": "console"},
-            "exporter",
-            "TRACE_BACKEND (console) has no effect: OTEL_TRACES_EXPORTER (otlp) stands above it; remove one",
-        ),
-        (
-            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "TRACE_JAEGER_ENDPOINT": "http://b:4318"},
-            "exporter",
-            "TRACE_JAEGER_ENDPOINT (otlp=http://b:4318) has no effect: OTEL_EXPORTER_OTLP_ENDPOINT (http://a:4318)",
-        ),
-        (
-            {"OTEL_TRACES_SAMPLER": "jaeger_remote", "DD_TRACE_SAMPLE_RATE": "1"},
-            "sample_rate",
-            "DD_TRACE_SAMPLE_RATE (1.0) has no effect: OTEL_TRACES_SAMPLER (jaeger_remote) stands above it",
         ),
     ],
 )
-def test_a_contradiction_is_named_with_both_variables(environ: dict[str, str], field: str | None, note: str) -> None:
-    adopted = adopt(environ)
-    (said,) = adopted.notes
-    assert said.startswith(note)
+def test_a_contradiction_is_named_with_both_variables(above: Said, below: Said, field: str | None) -> None:
+    adopted = adopt({above.name: above.value, below.name: below.value})
+    assert adopted.notes == (f"{below} has no effect: {above} stands above it; remove one",)
     assert field is None or getattr(adopted, field) is None
+
+
+def test_an_endpoint_for_thrift_is_named_without_its_secrets() -> None:
+    adopted = adopt({"TRACE_BACKEND": "jaeger", "TRACE_JAEGER_ENDPOINT": "http://u:p@j:14268/api/traces"})
+    (said,) = adopted.notes
+    shown = "http://REDACTED:REDACTED@j:14268/api/traces"
+    assert said.startswith(f"TRACE_JAEGER_ENDPOINT ({shown}) has no effect: it is for Thrift")
+    assert adopted.exporter is None
 
 
 @pytest.mark.parametrize(
