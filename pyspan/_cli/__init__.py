@@ -41,9 +41,10 @@ def _config(_: argparse.Namespace) -> int:
 
 
 def _check(_: argparse.Namespace) -> int:
+    before = frozenset(sys.modules)
     from pyspan._cli.check import check
 
-    findings = check()
+    findings = check(before)
     sys.stdout.write("".join(f"{line}\n" for line in findings.passed))
     sys.stdout.flush()
     said = "\n".join([*findings.obstacles, *findings.notes])

@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 
 import pyspan
 from pyspan._cli.delivery import deliver, target
+from pyspan._cli.early import too_late
 from pyspan._cli.logged import logged
 from pyspan.config.environ import first
 from pyspan.config.examine import examine
@@ -23,6 +24,8 @@ from pyspan.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from pyspan.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspan.sdk.trace import Span
     from pyspan.sdk.trace.export import SpanExporter
     from pyspan.sdk.trace.sampling import Sampler
@@ -46,12 +49,12 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def check() -> Findings:
-    """Configure by the environment, and look at each station of a span in turn.
+def check(before: Collection[str]) -> Findings:
+    """Configure by the environment, and look at each station of a span in turn; `before` are the modules until now.
 
     Nothing is sent again: the first answer, or none, is the finding. The test span passes the sampler by.
     """
-    findings = Findings()
+    findings = Findings(notes=[*filter(None, [too_late(before)])])
     with logged("pyspan.config") as warnings:
         try:
             provider = pyspan.configure()

@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
 
+from pyspan._cli.early import too_late
 from pyspan._cli.run import STARTED
-from pyspan._command import EXIT_CONFIGURATION, fail
+from pyspan._command import EXIT_CONFIGURATION, EXIT_OK, fail
 from pyspan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["start"]
 
@@ -17,8 +22,8 @@ logger = logging.getLogger(__name__)
 GEVENT_PATCH = "OTEL_PYTHON_AUTO_INSTRUMENTATION_EXPERIMENTAL_GEVENT_PATCH"
 
 
-def start() -> None:
-    """Configure, and load the instrumentors that are installed.
+def start(before: Collection[str]) -> None:
+    """Configure, and load the instrumentors that are installed; `before` are the modules that are imported by now.
 
     Where that cannot be done the program does not start: who asks for tracing shall not believe that it works. Programs
     that it starts itself go on untraced, with the reason on stderr.
@@ -33,6 +38,8 @@ def start() -> None:
         if is_program:
             sys.stderr.flush()
             os._exit(EXIT_CONFIGURATION)  # SystemExit is no way out of a sitecustomize
+    if is_program:
+        _warn(before)
 
 
 def _patch() -> None:
@@ -58,3 +65,14 @@ def _trace() -> None:
         _load._load_instrumentors(PyspanDistro())  # type: ignore[no-untyped-call]
     except Exception:  # anybody's code; it has logged which one
         logger.exception("The instrumentors after this one are not loaded")
+
+
+def _warn(before: Collection[str]) -> None:
+    """Say it in the program alone: those that it starts are started alike, maybe by the hundred."""
+    try:
+        late = too_late(before)
+    except Exception:  # anybody's metadata
+        logger.exception("Libraries that were imported too early are not known")
+        return
+    if late:
+        fail("pyspan", f"run: {late}", EXIT_OK)

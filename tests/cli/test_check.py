@@ -240,6 +240,15 @@ def test_an_exporter_of_others_is_believed_its_log(tmp_path: Path) -> None:
     assert obstacle(OTEL_TRACES_EXPORTER="theirs", PYTHONPATH=str(tmp_path)) == "quota of pyspan check is used up"
 
 
+def test_libraries_that_are_imported_too_early_are_named_and_stand_not_in_the_way(
+    sink: OtlpSink, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("from flask import Flask\n")
+    done = pyspan("check", **{ENDPOINT: sink.endpoint}, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0
+    assert done.stderr.startswith("pyspan: flask imported before anything could be instrumented, by a sitecustomize")
+
+
 @contextmanager
 def served(context: ssl.SSLContext) -> Iterator[str]:
     """Take everything over TLS, for the length of a block."""

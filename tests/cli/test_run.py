@@ -191,3 +191,25 @@ def test_an_interpreter_that_would_not_trace_is_refused(app: Path, flag: str) ->
     done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 2
     assert "which python -E, -I and -S leave out" in done.stderr
+
+
+LATE = (
+    "flask, httpx imported before anything could be instrumented, by a sitecustomize or a .pth file: what was taken "
+    "from there until then may stay untraced; import it in the program, or name it in "
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+)
+QUIET = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+
+
+def test_libraries_that_were_imported_too_early_are_named_once(app: Path) -> None:
+    app.with_name("sitecustomize.py").write_text("import flask.app, httpx, click\n")
+    app.write_text("import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n")
+    done = pyspan("run", str(app), PYTHONPATH=str(app.parent), **QUIET)
+    assert (done.stdout, done.stderr) == ("1\n", f"pyspan: run: {LATE}\n")
+
+
+@pytest.mark.parametrize("disabled", ["flask, httpx,httpx2", "*"])
+def test_libraries_that_shall_not_be_instrumented_may_come_early(app: Path, disabled: str) -> None:
+    app.with_name("sitecustomize.py").write_text("import httpx, flask\n")
+    done = pyspan("run", str(app), PYTHONPATH=str(app.parent), OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=disabled, **QUIET)
+    assert done.stderr == ""

@@ -1,0 +1,55 @@
+"""Libraries that were imported before any instrumentation could reach them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.metadata import EntryPoint, entry_points, packages_distributions
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+__all__ = ["too_late"]
+
+DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+ALWAYS_THERE = {"__main__", "_distutils_hack", "opentelemetry", "pyspan", "sitecustomize"}
+REQUIRED = re.compile(r"([\w.-]+).*\bextra\s*==\s*['\"]instruments(?:-any)?['\"]")
+
+
+def too_late(modules: Collection[str]) -> str | None:
+    """Say which of these modules belong to a library that an installed instrumentor is for; None where none does.
+
+    They are what the interpreter has imported before the program, so that names which were taken from them stay as they
+    are: `from flask import Flask` in a sitecustomize is a Flask without spans.
+    """
+    roots = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - ALWAYS_THERE
+    libraries = _instrumented() if roots else set()
+    installed = packages_distributions() if libraries else {}
+    found = sorted(root for root in roots if libraries & {_same(name) for name in installed.get(root, ())})
+    if not found:
+        return None
+    return (
+        f"{', '.join(found)} imported before anything could be instrumented, by a sitecustomize or a .pth file: what "
+        f"was taken from there until then may stay untraced; import it in the program, or name it in {DISABLED}"
+    )
+
+
+def _instrumented() -> set[str]:
+    """Return the packages that the instrumentors which are loaded are for."""
+    left_out = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
+    if "*" in left_out:
+        return set()
+    loaded = (point for point in entry_points(group="opentelemetry_instrumentor") if point.name not in left_out)
+    return {name for point in loaded for name in _packages(point)}
+
+
+def _packages(instrumentor: EntryPoint) -> Iterator[str]:
+    for requirement in (instrumentor.dist and instrumentor.dist.requires) or ():
+        if match := REQUIRED.match(requirement):
+            yield _same(match[1])
+
+
+def _same(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
