@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from pyspan.config.vendors import adopt
 from pyspan.instrument import logs
 from pyspan.sdk.resources import Resource
 from tests.instrument.traced import Traced
@@ -90,3 +91,15 @@ def test_structlogs_events_have_the_current_trace(processor: Any) -> None:
     assert (inside["trace_id"], inside["span_id"], inside["service"]) == (*_ids(span), "mine")
     assert ("dd.env" in inside) is (processor is logs.add_trace_for_datadog)
     assert "trace_id" not in outside
+
+
+def test_datadogs_switch_hints_at_the_call_that_does_the_same() -> None:
+    (hint,) = adopt({"DD_LOGS_INJECTION": "true"}).notes
+    assert hint.startswith("DD_LOGS_INJECTION has no effect: ")
+    assert "call pyspan.instrument.logs.install(datadog=True)" in hint
+    logs.install(datadog=True)
+    stream, traced = io.StringIO(), Traced()
+    logger, _ = _logger(stream, "%(message)s %(dd.span_id)s")
+    with traced.tracer.start_as_current_span("work"):
+        logger.warning("sold out")
+    assert stream.getvalue() == f"sold out {traced.only.context.span_id}\n"
