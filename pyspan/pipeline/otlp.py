@@ -53,9 +53,9 @@ class OtlpExporter:
             raise error
         self._stats.odd = reply.message.startswith(NO_OTLP)
         if reply.rejected_spans:
-            self._stats.reject(min(reply.rejected_spans, len(batch)), reply.message)
+            self._stats.reject(min(reply.rejected_spans, len(batch)), redact(reply.message))
         elif reply.message:
-            self._stats.fail("odd_reply", f"{self._endpoint} took a batch and said: {reply.message}")
+            self._stats.fail("odd_reply", f"{self._endpoint} took a batch and said: {redact(reply.message)}")
 
     async def aclose(self) -> None:
         """Close the connections."""

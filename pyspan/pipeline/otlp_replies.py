@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pyspan.config import Origins
+from pyspan.config.redaction import redact
 from pyspan.errors import FaultError, PermanentError, PyspanError, RefusedError, RetryableError, TooLargeError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _busy(reply: OtlpReply, endpoint: str) -> str:
 
 
 def _text(code: str, message: str) -> str:
-    return f"{code} {message[:300]}".rstrip()
+    return f"{code} {redact(message)[:300]}".rstrip()  # many name the path that they don't know, with its query
 
 
 def _advise(message: str, check: str | None) -> str:

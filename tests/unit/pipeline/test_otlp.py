@@ -115,6 +115,20 @@ async def test_a_success_that_is_no_otlp_is_counted_and_logged(
 
 
 @pytest.mark.anyio
+async def test_a_receiver_that_repeats_the_url_gives_no_secret_of_its_query_away(
+    sink: OtlpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "no route POST /v1/traces?api_key=hunter2"
+    odd = Answer(body=said.encode())
+    sink.answer_next(Answer(503, said.encode()), partial_success(1, said), Answer(404, said.encode()), odd)
+    retry = RetrySettings(first_pause=0.01, give_up_after=30.0)
+    stats, _ = await ship(sink, real_batch(3), real_batch(3), real_batch(3), retry=retry)
+    assert (stats.rejected, stats.dropped, stats.failures["odd_reply"]) == (1, {"refused": 3}, 1)
+    assert caplog.text.count("/v1/traces?api_key=REDACTED") >= 3
+    assert "hunter2" not in f"{caplog.text} {stats.last_error}"
+
+
+@pytest.mark.anyio
 async def test_one_poisoned_span_among_4096_is_found_through_a_real_server(sink: OtlpSink) -> None:
     batch = real_batch(4096)
     poison = batch.span_ids()[1234]
