@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NoReturn
 
+from pyspan._printable import printable
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,11 +44,7 @@ def fail(program: str, message: str, code: int) -> int:
 
 def columns(rows: Sequence[tuple[str, str, str]]) -> str:
     """Lay key, value and place out in columns, a line each; what would break it, or steer a terminal, is escaped."""
-    safe = [(key, _printable(value), place) for key, value, place in rows]
+    safe = [(key, printable(value), place) for key, value, place in rows]
     key_width, value_width = (max((len(row[column]) for row in safe), default=0) for column in (0, 1))
     value_width = min(value_width, WIDEST_VALUE)
     return "\n".join(f"  {key:{key_width}}  {value:{value_width}}  {place}" for key, value, place in safe)
-
-
-def _printable(value: str) -> str:
-    return value if value.isprintable() else value.encode("unicode_escape").decode()

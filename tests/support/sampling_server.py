@@ -18,12 +18,18 @@ __all__ = ["SamplingServer"]
 class SamplingServer:
     """Answers with `strategy`, bytes as they are and all else as JSON, under `status`; `asked` holds the paths.
 
+    `protocol` opens the status line, and `reason` closes it in place of the phrase that belongs to the status; where
+    `location` is set, it is a header.
+
     With more than one strategy each is served once, in turn, and the last for good.
     """
 
     def __init__(self, *strategies: Any) -> None:
         self.strategy, *self._others = strategies
         self.status = 200
+        self.protocol = "HTTP/1.0"
+        self.reason: str | None = None
+        self.location: str | None = None
         self.asked: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -54,8 +60,11 @@ def _handler(server: SamplingServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = server.body()
-            self.send_response(server.status)
+            self.protocol_version = server.protocol
+            self.send_response(server.status, server.reason)
             self.send_header("Content-Length", str(len(body)))
+            if server.location is not None:
+                self.send_header("Location", server.location)
             self.end_headers()
             self.wfile.write(body)
             server.asked.append(self.path)

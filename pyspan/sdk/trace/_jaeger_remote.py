@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from pyspan import _core
+from pyspan._printable import printable
 from pyspan.config.environ import problem
-from pyspan.errors import MalformedError
 from pyspan.sdk.trace._jaeger_strategy import parse
 from pyspan.sdk.trace._sampler import NativelyDecided, Sampler
 from pyspan.sdk.trace._sampler_arguments import CODE, name, number
@@ -43,6 +43,7 @@ LONGEST_INTERVAL = 86_400.0
 GRPC_PORTS = (14250, 5779)
 TIMEOUT = 10.0
 LARGEST_ANSWER = 1 << 20
+LONGEST_SHOWN = 300
 
 
 class JaegerRemoteSampler(NativelyDecided):
@@ -88,19 +89,22 @@ class JaegerRemoteSampler(NativelyDecided):
             thread.start()
 
     def _refresh(self) -> float:
-        """Fetch the strategy and decide by it; one that has not changed keeps its counts. Return the pause after it."""
+        """Fetch the strategy and decide by it; return the pause after it."""
         try:
-            strategy = parse(self._fetch())
-        except (OSError, HTTPException, MalformedError) as error:
+            self._decide_by(parse(self._fetch()))
+        except (OSError, HTTPException, ValueError) as error:  # the last also from a redirect to no URL
             self._say_failed(error)
             return self._interval
         if self._has_failed:
             self._has_failed = False
             logger.info("%s gives a sampling strategy again", self._endpoint)
-        if strategy != self._strategy:
-            self._strategy = strategy
-            self._decider.replace(strategy.native())
         return self._interval
+
+    def _decide_by(self, strategy: Strategy) -> None:
+        """Take a strategy up; one that has not changed keeps its counts."""
+        if strategy != self._strategy:
+            self._decider.replace(strategy.native())
+            self._strategy = strategy
 
     def _fetch(self) -> bytes:
         with urlopen(self._request, timeout=TIMEOUT) as answer:  # noqa: S310  # judged by _url
@@ -111,8 +115,8 @@ class JaegerRemoteSampler(NativelyDecided):
         """Log the first failure of a row."""
         if not self._has_failed:
             self._has_failed = True
-            holds = "the initial sampler" if self._strategy is None else f"the last one, {self._strategy},"
-            logger.warning("%s gives no sampling strategy: %s; %s holds", self._endpoint, error, holds)
+            holds = "the initial sampler" if self._strategy is None else f"the last one, {_shown(self._strategy)},"
+            logger.warning("%s gives no sampling strategy: %s; %s holds", self._endpoint, _shown(error), holds)
 
 
 def from_text(service_name: str, text: str) -> JaegerRemoteSampler:
@@ -139,6 +143,11 @@ def _initial(given: Sampler | float) -> tuple[Sampler, NativeSampler]:
         fix = "give a share of traces, or a sampler that decides without Python"
         raise problem("initial_sampler", given, fix, CODE)
     return sampler, sampler._native
+
+
+def _shown(answered: object) -> str:
+    """Cut and escape what a server has written: it must not write lines of its own into the log."""
+    return printable(str(answered)[:LONGEST_SHOWN])
 
 
 def _calling(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:

@@ -64,7 +64,18 @@ def test_a_changed_strategy_is_taken_up(server: SamplingServer) -> None:
     wait_for(lambda: not is_sampled(sampler))
 
 
-@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"probabilisticSampling": {"samplingRate": 2}}', b"{" * 9999])
+NO_NAME = b'{"operation": "\\ud800", "probabilisticSampling": {"samplingRate": 1}}'
+BAD_ANSWERS = [
+    b"",
+    b"[]",
+    b"{}",
+    b'{"probabilisticSampling": {"samplingRate": 2}}',
+    b'{"operationSampling": {"perOperationStrategies": [%b]}}' % NO_NAME,
+    b"{" * 9999,
+]
+
+
+@pytest.mark.parametrize("answer", BAD_ANSWERS)
 def test_the_last_good_answer_holds_while_answers_are_bad(
     server: SamplingServer, answer: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -79,7 +90,7 @@ def test_the_last_good_answer_holds_while_answers_are_bad(
         wait_for(lambda: not is_sampled(sampler))
         wait_for(lambda: len(caplog.messages) > 1)
     failed, again = caplog.messages
-    assert failed.startswith(f"{server.endpoint}/sampling gives no sampling strategy: no sampling strategy: ")
+    assert failed.startswith(f"{server.endpoint}/sampling gives no sampling strategy: ")
     assert failed.endswith("; the last one, Probabilistic(rate=1), holds")
     assert again == f"{server.endpoint}/sampling gives a sampling strategy again"
 
@@ -94,6 +105,56 @@ def test_a_server_that_refuses_leaves_the_initial_sampler(
     assert "HTTP Error 503" in caplog.text
     assert "the initial sampler holds" in caplog.text
     assert is_sampled(sampler)
+
+
+FORGED = "gone\r2026-01-01 ERROR the admin password was changed\x85\x1b[31m"
+
+
+def forged_reason(server: SamplingServer) -> None:
+    server.status, server.reason = 503, FORGED
+
+
+def forged_field(server: SamplingServer) -> None:
+    server.strategy = {"operationSampling": FORGED.replace("\r", "\r\n")}
+
+
+def forged_protocol(server: SamplingServer) -> None:
+    server.protocol = f"JTTP/1.1 {FORGED} "
+
+
+@pytest.mark.parametrize("forge", [forged_reason, forged_field, forged_protocol])
+def test_a_server_writes_no_lines_of_its_own_into_the_log(
+    forge: Callable[[SamplingServer], None], server: SamplingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    forge(server)
+    is_sampled(JaegerRemoteSampler("shop", server.endpoint))
+    wait_for(lambda: caplog.messages)
+    (message,) = caplog.messages
+    assert "gone\\r" in message
+    assert "was changed\\x85\\x1b[31m" in message
+    assert message.isprintable()
+
+
+def test_a_redirect_to_what_is_no_url_does_not_end_the_asking(
+    server: SamplingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.status, server.location = 302, "http://[nowhere"
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=0.0, polling_interval=QUICK)
+    assert not is_sampled(sampler)
+    wait_for(lambda: caplog.messages)
+    assert "Invalid IPv6 URL" in caplog.text
+    server.status = 200
+    wait_for(lambda: is_sampled(sampler))
+
+
+def test_a_long_answer_makes_no_long_line_in_the_log(server: SamplingServer, caplog: pytest.LogCaptureFixture) -> None:
+    operations = [{"operation": f"GET /{n}", "probabilisticSampling": {"samplingRate": 1}} for n in range(1000)]
+    server.strategy = {"operationSampling": {"defaultSamplingProbability": 1, "perOperationStrategies": operations}}
+    sampler = JaegerRemoteSampler("shop", server.endpoint, initial_sampler=0.0, polling_interval=QUICK)
+    wait_for(lambda: is_sampled(sampler))
+    server.status, server.reason = 503, "x" * 10_000
+    wait_for(lambda: caplog.messages)
+    assert len(caplog.messages[0]) < 1000
 
 
 def test_a_server_that_is_not_there_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
