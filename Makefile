@@ -36,7 +36,7 @@ format: $(VENV)/.installed  ## put Python and Rust into their canonical form
 lint: $(VENV)/.built  ## ruff, mypy, stubtest, import layers, clippy, rustfmt, licences
 	@$(RUN) tools.lint
 
-test: $(VENV)/.built  ## cargo test, pytest (real peers; oldest API), fuzzing
+test: $(VENV)/.built  ## cargo test, pytest (oldest API; real peers), fuzzing
 	@$(RUN) tools.suite
 
 target/bench-peers: $(VENV)/.installed benches/requirements.txt

@@ -1,4 +1,4 @@
-"""Every test runner, one after the other: `python -m tools.suite [cargo|pytest|oldest-api|fuzz ...]`."""
+"""Every test runner, one after the other: `python -m tools.suite [cargo|oldest-api|fuzz|pytest ...]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import oldest_api
-from tools.components import MissingToolchainError, collector, kafka, zipkin
+from tools.components import MissingToolchainError, collector, jaeger, kafka
 from tools.report import ROOT, Result, record
 
 __all__ = ["RUNNERS", "main", "read_cargo", "read_junit"]
@@ -38,9 +38,9 @@ def read_cargo(output: str, status: int) -> Result:
 
 def run_pytest() -> Result:
     """Install what the integration tests talk to, as far as the toolchains are there, and run the Python tests."""
-    if not collector.is_built():
-        print("building the OpenTelemetry Collector: about 10 minutes the first time", flush=True)
-    for component in (kafka, zipkin, collector):
+    if not (collector.is_built() and jaeger.is_built()):
+        print("building the OpenTelemetry Collector and Jaeger: about 25 minutes the first time", flush=True)
+    for component in (kafka, collector, jaeger):
         _install(component.__name__, component.get)
     report = ROOT / "target" / "pytest.xml"
     report.unlink(missing_ok=True)
@@ -71,11 +71,12 @@ def run_fuzz() -> Result:
     return Result("fuzz", passed=max(0, targets - failed), failed=failed)
 
 
+# The tests that wait for the first build of the peers come last: it goes on in the background of all that is before.
 RUNNERS: dict[str, Callable[[], Result]] = {
     "cargo": run_cargo,
-    "pytest": run_pytest,
     "oldest-api": run_oldest_api,
     "fuzz": run_fuzz,
+    "pytest": run_pytest,
 }
 
 

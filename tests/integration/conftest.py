@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.peers import TOPIC, running
 from tools.components.collector import Collector
+from tools.components.jaeger import Jaeger
 from tools.components.kafka import Kafka
-from tools.components.zipkin import Zipkin
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,7 @@ def kafka_collector(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
-def zipkin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zipkin]:
-    with running(Zipkin(tmp_path_factory.mktemp("zipkin"))) as found:
+def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
+    """A Jaeger that keeps in memory what it is sent."""
+    with running(Jaeger(tmp_path_factory.mktemp("jaeger"))) as found:
         yield found

@@ -10,13 +10,13 @@ import pytest
 
 from tools.components import MissingToolchainError
 from tools.components.collector import Collector
+from tools.components.jaeger import Jaeger
 from tools.components.kafka import Kafka
-from tools.components.zipkin import Zipkin
 
 __all__ = ["TOPIC", "running"]
 
 TOPIC = "otlp_spans"
-Peer = TypeVar("Peer", Kafka, Collector, Zipkin)
+Peer = TypeVar("Peer", Kafka, Collector, Jaeger)
 
 
 @contextmanager

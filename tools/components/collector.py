@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 from tools.components._cache import cache, locked, require, run
 from tools.components._command import command
 from tools.components._process import Process
-from tools.components.ports import free_port
+from tools.components.ports import answers, free_port
 
 __all__ = ["Collector", "get", "is_built"]
 
@@ -127,7 +125,7 @@ class Collector:
         settings = self._directory / "collector.json"
         settings.write_text(json.dumps(self._settings(), indent=2))
         self._process.start([str(program), f"--config=file:{settings}"])
-        self._process.wait_ready(self._healthy, 60.0)
+        self._process.wait_ready(lambda: answers(self._health_port, "/"), 60.0)
         return self.traces_url
 
     def stop(self) -> None:
@@ -162,13 +160,6 @@ class Collector:
         traces = {"topics": [topic], "encoding": "otlp_proto"}
         kafka = {"brokers": [broker], "group_id": "collector", "initial_offset": "earliest", "traces": traces}
         return {"otlp": otlp, "kafka": kafka}
-
-    def _healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/", timeout=2) as reply:
-                return bool(reply.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 if __name__ == "__main__":

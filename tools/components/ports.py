@@ -1,11 +1,12 @@
-"""Free loopback ports, below the range that outgoing connections draw from."""
+"""Free loopback ports, below the range that outgoing connections draw from, and who answers on one."""
 
 from __future__ import annotations
 
 import random
 import socket
+import urllib.request
 
-__all__ = ["free_port", "port_open"]
+__all__ = ["answers", "free_port", "port_open"]
 
 _random = random.SystemRandom()
 
@@ -28,3 +29,12 @@ def port_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(port: int, path: str) -> bool:
+    """Say whether HTTP on the loopback port answers 200 for the path."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
