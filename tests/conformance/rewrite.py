@@ -15,12 +15,22 @@ MODULES = "trace|resources|util"
 TOOLS = r"trace\._sampling_experimental\._"
 # Dotted names, in imports and in what tests patch, and `from opentelemetry.sdk import trace`.
 DOTTED = re.compile(rf"\bopentelemetry\.sdk\.(?!{TOOLS})(?=(?:{MODULES})\b)")
+# What tests replace to play another system, by the names that pyspan gives it.
+REPLACED = {
+    "_build_resource_detectors": "_aggregate.configured_detectors",
+    "_get_host_id": "_process.machine_id",
+    "_read_machine_id_file": "_machine_id._read",
+    "logger": "_aggregate.logger",
+    "subprocess.run": "_machine_id.subprocess.run",
+}
+PATCHED = re.compile(rf'"pyspan\.sdk\.resources\.({"|".join(map(re.escape, REPLACED))})"')
 IMPORTED = re.compile(rf"\bfrom opentelemetry\.sdk import (?=(?:{MODULES})\b)")
 
 
 def rewrite(text: str) -> str:
     """Return the text of a test with pyspan in the place of the SDK's tracing."""
-    return IMPORTED.sub("from pyspan.sdk import ", DOTTED.sub("pyspan.sdk.", text))
+    dotted = IMPORTED.sub("from pyspan.sdk import ", DOTTED.sub("pyspan.sdk.", text))
+    return PATCHED.sub(lambda match: f'"pyspan.sdk.resources.{REPLACED[match[1]]}"', dotted)
 
 
 def copy(source: Path, target: Path) -> int:

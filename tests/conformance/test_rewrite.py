@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ("import opentelemetry.sdk.resources as r", "import pyspan.sdk.resources as r"),
         ("from opentelemetry.sdk import trace", "from pyspan.sdk import trace"),
         ('patch("opentelemetry.sdk.trace.export.x")', 'patch("pyspan.sdk.trace.export.x")'),
+        ('patch("opentelemetry.sdk.resources._get_host_id")', 'patch("pyspan.sdk.resources._process.machine_id")'),
         ("from opentelemetry.sdk.metrics import x", None),
         ("import opentelemetry.sdk.tracery", None),
         ("from opentelemetry.sdk.trace._sampling_experimental._util import x", None),

@@ -56,7 +56,6 @@ class BatchSpanProcessor(SpanProcessor):
         max_queue_bytes: int | None = None,
         block_timeout: float | None = None,
     ) -> None:
-        check_exporter(span_exporter)
         check_block_timeout(block_timeout)
         own = isinstance(span_exporter, NativeSpanExporter) and is_native(span_exporter)
         settings = ProcessorSettings.read(
@@ -66,6 +65,7 @@ class BatchSpanProcessor(SpanProcessor):
             export_timeout_millis,
             default_queue=QUEUE.max_spans if own else PYTHON_QUEUE,
         )
+        check_exporter(span_exporter)  # after the numbers, as in the SDK
         self.span_exporter = span_exporter
         self._component = Component("batching_span_processor", span_exporter, settings.queue_spans)
         self._shipment: Shipment | Batcher

@@ -336,6 +336,11 @@ def test_numbers_out_of_range_are_refused_with_the_range(settings: dict[str, Any
         BatchSpanProcessor(OTLPSpanExporter(), **settings)
 
 
+def test_a_number_is_looked_at_before_the_exporter_as_the_sdk_does() -> None:
+    with pytest.raises(ValueError, match="max_queue_size must be a positive integer"):
+        BatchSpanProcessor(None, max_queue_size=0)  # type: ignore[arg-type]  # the SDK's own suite does so
+
+
 def test_an_exporter_may_shut_down_and_flush_its_own_provider(caplog: pytest.LogCaptureFixture) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     flushed: list[bool] = []
