@@ -73,7 +73,7 @@ def parse_kafka_target(target: str) -> tuple[tuple[str, ...], str]:
     if not slash or not brokers:
         raise ValueError("no topic (write HOST:PORT[,HOST:PORT]/TOPIC, such as 127.0.0.1:9092/otlp_spans)")
     if not TOPIC.fullmatch(topic) or topic in {".", ".."}:
-        raise ValueError(f"topic {topic!r} is not 1 to 249 letters, digits, dots, hyphens or underscores")
+        raise ValueError("the topic is not 1 to 249 letters, digits, dots, hyphens or underscores")
     return tuple(str(_far(broker.strip())) for broker in brokers.split(",")), topic
 
 
@@ -106,6 +106,8 @@ def _kafka(target: str) -> Destination:
 
 
 def _file(target: str) -> Destination:
+    if "://" in target:
+        raise ValueError("a URL is no path (write the path alone, such as file=/var/log/spans.jsonl)")
     return Destination("file", str(parse_path(target)))
 
 
@@ -118,6 +120,8 @@ KINDS: dict[str, Callable[[str], Destination]] = {
 
 
 def _far(text: str) -> Address:
+    if "@" in text:
+        raise ValueError("HOST:PORT has no user or password (headers and the options of Kafka take them)")
     address = parse_address(text)
     if address.port == 0:
         raise ValueError("port 0 is no destination (give a number from 1 to 65535)")

@@ -129,8 +129,10 @@ def test_an_export_is_completed_and_named(text: str, target: str, name: str) -> 
         ("otlp=http://h:4317/?tenant=a", "a gRPC endpoint has no path or query"),
         ("otlp-grpc=http://h:1/path", "has no path"),
         ("kafka=h:9092", "no topic"),
-        ("kafka=h:9092/a b", "topic 'a b'"),
+        ("kafka=h:9092/a b", "the topic is not 1 to 249 letters"),
         ("file=", "nothing after file="),
+        ("file=file:///spans.jsonl", "a URL is no path"),
+        ("kafka=shop:word@h:9092/spans", "HOST:PORT has no user or password"),
     ],
 )
 def test_an_export_that_cannot_work_says_why(text: str, reason: str) -> None:
