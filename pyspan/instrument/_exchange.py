@@ -142,7 +142,7 @@ class ClientSpans:
         if _is_suppressed(current) or self._has_generic_span(current):
             return UNTRACED
         parts = urlsplit(url)
-        clean = _clean(parts)
+        clean = _clean(url, parts)
         if self.excluded is not None and self.excluded(clean):
             return UNTRACED
         attributes = self._described(method, clean, parts, headers)
@@ -257,12 +257,13 @@ def _is_suppressed(current: Context) -> bool:
     return bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY, current) or (below and below != OURS))
 
 
-def _clean(parts: SplitResult) -> str:
+def _clean(url: str, parts: SplitResult) -> str:
     """Return the URL without user and password, and without the values of secrets in its query."""
     server = parts.netloc.rpartition("@")[2]
-    return parts._replace(
-        netloc=server, query=redact_query(parts.query), fragment=redact_query(parts.fragment)
-    ).geturl()
+    query, fragment = redact_query(parts.query), redact_query(parts.fragment)
+    if (server, query, fragment) == (parts.netloc, parts.query, parts.fragment):
+        return url
+    return parts._replace(netloc=server, query=query, fragment=fragment).geturl()
 
 
 def _length(headers: Headers) -> int | None:
