@@ -160,17 +160,20 @@ def _as_the_exporter_sees_it(loaded: Loaded, export: Export) -> Iterator[str]:
 
 
 def _certificates(loaded: Loaded, export: Export) -> Iterator[str]:
+    otlp = export.otlp
+    if otlp is None:
+        return
     files = {
-        "certificate": export.certificate,
-        "client-certificate": export.client_certificate,
-        "client-key": export.client_key,
+        "certificate": otlp.certificate,
+        "client-certificate": otlp.client_certificate,
+        "client-key": otlp.client_key,
     }
     for key, path in files.items():
         try:
-            _ = path and read_pem(str(path), key, f"{loaded.places['export']} of {export}")
+            _ = path and read_pem(path, key, f"{loaded.places['export']} of {export}")
         except ConfigurationError as error:  # noqa: PERF203 - three files
             yield str(error)
-    if (export.client_certificate is None) != (export.client_key is None):
+    if (otlp.client_certificate is None) != (otlp.client_key is None):
         yield _problem(loaded, "export", export, "client-certificate and client-key go together (set both)")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspan.agent.exports import Export
+    from pyspan.config import OtlpSettings
     from pyspan.pipeline.exporter import Exporter
     from pyspan.pipeline.stats import Stats
 
@@ -14,11 +16,22 @@ __all__ = ["make_exporter"]
 
 def make_exporter(export: Export, stats: Stats) -> Exporter:
     """Make the exporter; nothing is connected yet."""
-    if export.kind == "file":
-        return _file(export)
-    if export.kind == "kafka":
-        return _kafka(export)
-    return _otlp(export, stats)
+    if export.otlp is not None:
+        return _otlp(export.otlp, export.place, stats)
+    return _file(export) if export.kind == "file" else _kafka(export)
+
+
+def _otlp(settings: OtlpSettings, place: str, stats: Stats) -> Exporter:
+    from pyspan.config import Origins
+    from pyspan.pipeline.otlp import OtlpExporter
+
+    origins = Origins(
+        place,
+        f"headers of {place}",
+        f"compression and kind of {place}",
+        f"certificate, client-certificate and client-key of {place}",
+    )
+    return OtlpExporter(replace(settings, origins=origins), stats)
 
 
 def _file(export: Export) -> Exporter:
@@ -34,29 +47,3 @@ def _kafka(export: Export) -> Exporter:
 
     brokers, topic = parse_kafka_target(export.target)
     return KafkaExporter(KafkaSettings(brokers, topic, security=export.security, origin=export.place))
-
-
-def _otlp(export: Export, stats: Stats) -> Exporter:
-    from pyspan.config import Origins, OtlpSettings
-    from pyspan.pipeline.otlp import OtlpExporter
-
-    certificate, client_certificate, client_key = (
-        str(path) if path else None for path in (export.certificate, export.client_certificate, export.client_key)
-    )
-    settings = OtlpSettings(
-        endpoint=export.target,
-        protocol=export.protocol,
-        headers=export.headers,
-        compression=export.compression or "gzip",
-        timeout=export.timeout,
-        certificate=certificate,
-        client_certificate=client_certificate,
-        client_key=client_key,
-        origins=Origins(
-            export.place,
-            f"headers of {export.place}",
-            f"compression and kind of {export.place}",
-            f"certificate, client-certificate and client-key of {export.place}",
-        ),
-    )
-    return OtlpExporter(settings, stats)

@@ -5,29 +5,27 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from pyspan.agent.values import between, parse_seconds
-from pyspan.config import KafkaSecurity
+from pyspan.config import KafkaSecurity, OtlpSettings
 from pyspan.config.address import parse_path, type_name
 from pyspan.config.destination import parse_destination
-from pyspan.config.endpoint import HTTP, Protocol
+from pyspan.config.endpoint import Protocol
 from pyspan.config.headers import check_headers
 from pyspan.config.kafka_security import KAFKA_OPTIONS
+from pyspan.config.otlp import COMPRESSIONS, Compression
 from pyspan.config.redaction import redact
 from pyspan.config.suggestion import nearest
 
 __all__ = ["Export", "parse_export", "parse_exports"]
 
-Compression = Literal["gzip", "zstd", "none"]
-COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "zstd")
 _OTLP_OPTIONS = ("headers", "compression", "timeout", "certificate", "client-certificate", "client-key")
 _OPTIONS = {"otlp": _OTLP_OPTIONS, "otlp-grpc": _OTLP_OPTIONS, "kafka": KAFKA_OPTIONS, "file": ()}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_DEFAULT = OtlpSettings()
 _parse_timeout = between(parse_seconds, "1ms", "10m")
 
 
@@ -40,13 +38,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     target: str
     name: str
-    protocol: Protocol = HTTP
-    headers: dict[str, str] = {}
-    compression: Compression | None = None
-    timeout: float = 10.0
-    certificate: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
+    otlp: OtlpSettings | None = None
     security: KafkaSecurity = KafkaSecurity()
     place: str = "export"
     fsync: bool = False
@@ -82,13 +74,7 @@ def _parse_table(table: Mapping[str, object]) -> Export:
         kind=destination.kind,
         target=destination.target,
         name=_name(table["name"]) if "name" in table else destination.name,
-        protocol=destination.protocol or HTTP,
-        headers=_headers(table.get("headers", {})),
-        compression=_compression(table["compression"]) if "compression" in table else None,
-        timeout=_timeout(table.get("timeout", 10.0)),
-        certificate=_file(table, "certificate"),
-        client_certificate=_file(table, "client-certificate"),
-        client_key=_file(table, "client-key"),
+        otlp=_otlp(destination.target, destination.protocol, table) if destination.protocol else None,
         security=_security(table) if destination.kind == "kafka" else KafkaSecurity(),
     )
 
@@ -105,6 +91,19 @@ def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"name {value!r} is not 1 to 80 letters, digits, dots, hyphens or underscores")
     return value
+
+
+def _otlp(endpoint: str, protocol: Protocol, table: Mapping[str, object]) -> OtlpSettings:
+    return OtlpSettings(
+        endpoint=endpoint,
+        protocol=protocol,
+        headers=_headers(table.get("headers", {})),
+        compression=_compression(table.get("compression", _DEFAULT.compression)),
+        timeout=_timeout(table.get("timeout", _DEFAULT.timeout)),
+        certificate=_file(table, "certificate"),
+        client_certificate=_file(table, "client-certificate"),
+        client_key=_file(table, "client-key"),
+    )
 
 
 def _timeout(value: object) -> float:
@@ -142,5 +141,5 @@ def _compression(value: object) -> Compression:
     raise ValueError(f"compression {value!r} is not one of {', '.join(COMPRESSIONS)}")
 
 
-def _file(table: Mapping[str, object], key: str) -> Path | None:
-    return parse_path(table[key]) if key in table else None
+def _file(table: Mapping[str, object], key: str) -> str | None:
+    return str(parse_path(table[key])) if key in table else None

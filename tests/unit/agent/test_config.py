@@ -145,8 +145,10 @@ def test_an_export_may_be_a_table_with_options(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TOKEN", "secret")
     table = {"to": "otlp=http://h:1", "name": "tempo", "headers": {"Authorization": "Bearer ${TOKEN}"}}
     export = parse_export({**table, "compression": "zstd"})
-    assert (export.name, export.compression) == ("tempo", "zstd")
-    assert export.headers == {"authorization": "Bearer secret"}
+    assert export.otlp is not None
+    assert (export.name, export.otlp.compression) == ("tempo", "zstd")
+    assert export.otlp.headers == {"authorization": "Bearer secret"}
+    assert "Bearer" not in repr(export)
     with pytest.raises(ValueError, match="did you mean headers"):
         parse_export({"to": "otlp=http://h:1", "header": {}})
 

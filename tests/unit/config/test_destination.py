@@ -39,8 +39,8 @@ def test_the_application_and_the_agent_understand_a_destination_alike(
     assert (destination.target, destination.protocol) == (target, protocol)
     export, spec = parse_export(text), parse_spec(text, {})
     assert (export.target, export.name) == (target, spec.name)
-    if spec.otlp is not None:
-        assert (spec.otlp.endpoint, spec.otlp.protocol) == (export.target, export.protocol) == (target, protocol)
+    for otlp in (export.otlp, spec.otlp):
+        assert (otlp and (otlp.endpoint, otlp.protocol)) == (protocol and (target, protocol))
 
 
 @pytest.mark.parametrize(
