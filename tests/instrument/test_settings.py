@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pyspan.errors import ConfigurationError
-from pyspan.instrument import asgi, wsgi
 from pyspan.propagation import DatadogPropagator
 from pyspan.sdk.trace.sampling import (
     ALWAYS_OFF,
@@ -24,65 +22,16 @@ from pyspan.sdk.trace.sampling import (
     Sampler,
     SamplingResult,
 )
-from tests.instrument.traced import PARENT, PARENT_ID, TRACE_ID, Answer, Traced, environ, http_scope, serve
+from tests.instrument.servers import Ask, asks
+from tests.instrument.traced import PARENT, PARENT_ID, TRACE_ID, Traced
 
 CALLER = {"traceparent": PARENT, "baggage": "user=ann"}
 UNSAMPLED = {"traceparent": f"{PARENT[:-2]}00"}
 
 
-class Asked:
-    """An answer as both kinds of application give it."""
-
-    def __init__(self, headers: list[tuple[str, str]]) -> None:
-        self.headers = headers
-
-    def all(self, name: str) -> list[str]:
-        return [value for known, value in self.headers if known.lower() == name]
-
-
-def ask_asgi(path: str, headers: dict[str, str], inside: Callable[[], object], **options: Any) -> Asked:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        inside()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-kind", b"greeting")]})
-        await send({"type": "http.response.body", "body": b""})
-
-    given = [(name.encode(), value.encode()) for name, value in headers.items()]
-    path, _, query = path.partition("?")
-    sent = serve(asgi.Middleware(app, **options), http_scope(path, given, query_string=query.encode()))
-    return Asked([(name.decode(), value.decode()) for name, value in sent[0]["headers"]])
-
-
-def ask_wsgi(path: str, headers: dict[str, str], inside: Callable[[], object], **options: Any) -> Asked:
-    def app(given: Any, start_response: Any) -> list[bytes]:
-        inside()
-        start_response("200 OK", [("X-Kind", "greeting")])
-        return [b""]
-
-    given = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
-    path, _, query = path.partition("?")
-    answer = Answer(wsgi.Middleware(app, **options), environ(path, QUERY_STRING=query, **given))
-    answer.read()
-    return Asked(answer.headers)
-
-
-def _nothing() -> None:
-    pass
-
-
-Ask = Callable[..., Asked]
-
-
-@pytest.fixture(params=[ask_asgi, ask_wsgi], ids=["asgi", "wsgi"])
+@pytest.fixture(params=asks)
 def ask(request: pytest.FixtureRequest) -> Ask:
-    asking: Any = request.param
-
-    def ask(
-        path: str = "/", headers: dict[str, str] | None = None, inside: Callable[[], object] = _nothing, **options: Any
-    ) -> Asked:
-        answer: Asked = asking(path, headers or {}, inside, **options)
-        return answer
-
-    return ask
+    return asks[request.param]
 
 
 def test_a_trusted_caller_is_the_parent_and_its_baggage_is_taken(ask: Ask) -> None:
