@@ -46,6 +46,7 @@ class ClientHook:
         capture_response_headers: Collection[str] | None = None,
         context_to: Collection[str] | None = None,
         baggage_to: Collection[str] | None = None,
+        connection_events: bool = False,
         attribute_style: str | None = None,
     ) -> None:
         """Trace what the library's own transports send from now on, of clients that are there and of those to come.
@@ -63,6 +64,8 @@ class ClientHook:
         - context_to: hosts, with all below them, that get the context; by default all.
         - baggage_to: hosts that get the baggage, too; by default those of the same site: names without a dot or below
           `local`, `localhost`, `internal` and `svc`, and private addresses.
+        - connection_events: events `dns.start`, `dns.end`, `connect.start`, `connect.end`, `tls.start`, `tls.end` of a
+          request that opens a connection, as far as the library tells them apart.
         - attribute_style: `current`, `old`, `dup` or `documents`; by default PYSPAN_SEMCONV, else
           OTEL_SEMCONV_STABILITY_OPT_IN.
 
@@ -80,6 +83,7 @@ class ClientHook:
             captured_response_header=capture("response", capture_response_headers, RESPONSE_HEADERS),
             gets_context=hosts("context_to", context_to),
             gets_baggage=hosts("baggage_to", baggage_to) or is_near,
+            connection_events=connection_events,
             style=Style.chosen(attribute_style),
         )
         for owner, name, around in self._replaced(spans):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspan.instrument._headers import Capture
     from pyspan.instrument._style import Style
 
-__all__ = ["Call", "ClientSpans", "Exchange"]
+__all__ = ["Call", "ClientSpans", "Exchange", "mark"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,7 @@ class ClientSpans:
     captured_response_header: Capture | None
     gets_context: Callable[[str], bool] | None
     gets_baggage: Callable[[str], bool]
+    connection_events: bool
     style: Style
 
     def exchange(self, method: str, url: str, headers: Headers) -> Exchange:
@@ -250,6 +251,12 @@ class _Traced:
         if self._spans.style.documents:
             noted["http.response_time"] = (time.perf_counter() - self._since) * 1000
         self._span.set_attributes(self._spans.styled(noted))
+
+
+def mark(name: str) -> None:
+    """Add an event to the span of the request that is under way; nothing outside of one of ours."""
+    if get_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY) == OURS:
+        trace.get_current_span().add_event(name)
 
 
 def _is_suppressed(current: Context) -> bool:

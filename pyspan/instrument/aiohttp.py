@@ -10,7 +10,7 @@ import aiohttp
 
 from pyspan.errors import ConfigurationError
 from pyspan.instrument._client import ClientHook, Replaced
-from pyspan.instrument._exchange import Call, ClientSpans
+from pyspan.instrument._exchange import Call, ClientSpans, mark
 
 __all__ = ["instrument", "uninstrument"]
 
@@ -21,17 +21,22 @@ def _replaced(spans: ClientSpans) -> Iterator[Replaced]:
     if not hasattr(aiohttp, "ClientMiddlewareType"):
         raise ConfigurationError(f"aiohttp {aiohttp.__version__} has no client middlewares: install aiohttp>=3.12")
     # The public methods, and those for WebSockets, all go through this one.
-    yield aiohttp.ClientSession, "_request", functools.partial(_call, _middleware(spans))
+    events = [_events()] if spans.connection_events else []
+    yield aiohttp.ClientSession, "_request", functools.partial(_call, _middleware(spans), events)
 
 
 def _call(
-    innermost: aiohttp.ClientMiddlewareType, request: Callable[..., Awaitable[aiohttp.ClientResponse]]
+    innermost: aiohttp.ClientMiddlewareType,
+    events: list[aiohttp.TraceConfig],
+    request: Callable[..., Awaitable[aiohttp.ClientResponse]],
 ) -> Callable[..., Awaitable[aiohttp.ClientResponse]]:
     @functools.wraps(request)
     async def call(
         session: aiohttp.ClientSession, *args: Any, middlewares: Any = None, **options: Any
     ) -> aiohttp.ClientResponse:
         others = session._middlewares if middlewares is None else middlewares
+        if not all(config in session._trace_configs for config in events):
+            session._trace_configs = [*session._trace_configs, *events]
         with Call(session):
             return await request(session, *args, middlewares=(*others, innermost), **options)
 
@@ -48,6 +53,24 @@ def _middleware(spans: ClientSpans) -> aiohttp.ClientMiddlewareType:
         return response
 
     return trace
+
+
+def _events() -> aiohttp.TraceConfig:
+    """Return what marks the steps of a connection; TLS is within `connect`."""
+    config = aiohttp.TraceConfig()
+    config.on_dns_resolvehost_start.append(_marking("dns.start"))
+    config.on_dns_resolvehost_end.append(_marking("dns.end"))
+    config.on_connection_create_start.append(_marking("connect.start"))
+    config.on_connection_create_end.append(_marking("connect.end"))
+    config.freeze()
+    return config
+
+
+def _marking(name: str) -> Callable[..., Awaitable[None]]:
+    async def marking(*_: Any) -> None:
+        mark(name)
+
+    return marking
 
 
 _hook = ClientHook("aiohttp_client", _replaced)

@@ -9,9 +9,10 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from pyspan.instrument._client import ClientHook, Replaced
-from pyspan.instrument._exchange import Call, ClientSpans, Exchange
+from pyspan.instrument._exchange import Call, ClientSpans, Exchange, mark
 
 __all__ = ["instrument", "uninstrument"]
 
@@ -21,6 +22,9 @@ VERSIONS = {10: "1.0", 11: "1.1", 20: "2"}
 def _replaced(spans: ClientSpans) -> Iterator[Replaced]:
     yield requests.Session, "send", _call
     yield HTTPAdapter, "send", functools.partial(_send, spans)
+    if spans.connection_events:
+        yield HTTPConnection, "connect", _connect
+        yield HTTPSConnection, "connect", _connect
 
 
 def _call(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
@@ -52,6 +56,18 @@ def _send(spans: ClientSpans, send: Callable[..., requests.Response]) -> Callabl
         return response
 
     return send_one
+
+
+def _connect(connect: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Mark what urllib3 does in one: name look-up, TCP, TLS."""
+
+    @functools.wraps(connect)
+    def marked(connection: Any) -> None:
+        mark("connect.start")
+        connect(connection)
+        mark("connect.end")
+
+    return marked
 
 
 def _with_context(request: requests.PreparedRequest, exchange: Exchange) -> requests.PreparedRequest:

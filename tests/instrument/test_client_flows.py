@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import aiohttp
 import httpx
@@ -18,8 +22,11 @@ from pyspan.errors import ConfigurationError
 from pyspan.instrument import aiohttp as aiohttp_hook
 from pyspan.instrument import httpx as httpx_hook
 from pyspan.instrument import requests as requests_hook
-from tests.instrument.clients import TIMEOUT, Server, serving
+from pyspan.instrument.wsgi import Middleware
+from tests.instrument.clients import CLIENTS, TIMEOUT, Server, serving
 from tests.instrument.traced import Traced
+from tests.support.trees import nodes_of, tree
+from tests.unit.core.test_client_peers import Tls
 
 HOOKS = (httpx_hook, requests_hook, aiohttp_hook)
 
@@ -191,6 +198,81 @@ def test_the_users_request_stays_as_it_was(traced: Traced, server: Server) -> No
         assert session.send(prepared).request is prepared
     assert "traceparent" not in {*ours.headers, *prepared.headers}
     assert all("traceparent" in seen for seen in server.seen)
+
+
+def steps(traced: Traced) -> list[list[str]]:
+    return [[event.name for event in span.events] for span in traced.spans]
+
+
+@pytest.fixture
+def stepping() -> Iterator[Traced]:
+    traced = Traced()
+    for hook in HOOKS:
+        hook.instrument(tracer_provider=traced.provider, connection_events=True)
+    yield traced
+    for hook in HOOKS:
+        hook.uninstrument()
+
+
+def test_httpx_tells_tls_apart_and_a_trace_of_the_users_goes_on(stepping: Traced, tmp_path: Path) -> None:
+    tls = Tls(tmp_path)
+    context = tls.server_context(alpn="http/1.1")
+    context.verify_mode = ssl.CERT_NONE
+    seen: list[str] = []
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with serving(context) as server:
+        url = f"https://localhost:{server.server_port}/200"
+        with httpx.Client(verify=trusting) as client:
+            client.get(url, extensions={"trace": lambda step, info: seen.append(step)})
+        requests.get(url, verify=str(tmp_path / "ca.pem"), timeout=TIMEOUT)
+    assert steps(stepping) == [
+        ["connect.start", "connect.end", "tls.start", "tls.end"],
+        ["connect.start", "connect.end"],
+    ]
+    assert "connection.start_tls.complete" in seen
+
+
+def test_a_request_on_an_open_connection_has_no_steps(stepping: Traced, server: Server) -> None:
+    with httpx.Client() as client, requests.Session() as session:
+        for get in (client.get, session.get):
+            for _ in range(2):
+                get(f"{server.url}/200", timeout=TIMEOUT)
+    assert [len(each) for each in steps(stepping)] == [2, 0, 2, 0]
+
+
+def test_steps_of_a_session_that_is_traced_no_more_are_nobodys(stepping: Traced, server: Server) -> None:
+    async def ask() -> None:
+        async with aiohttp.ClientSession() as session:
+            (await session.get(f"{server.url}/200", headers={"connection": "close"})).release()
+            aiohttp_hook.uninstrument()
+            with stepping.tracer.start_as_current_span("work"):
+                (await session.get(f"{server.url}/200")).release()
+
+    asyncio.run(ask())
+    assert stepping.names == ["GET", "work"]
+    assert steps(stepping) == [["connect.start", "connect.end"], []]
+
+
+def test_a_call_from_service_to_service_is_one_trace(traced: Traced) -> None:
+    def orders(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("content-length", "0")])
+        return [b""]
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    app = Middleware(orders, tracer_provider=traced.provider)
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as service:
+        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        for client in CLIENTS:
+            with traced.tracer.start_as_current_span(client.name):
+                client.ask(f"http://127.0.0.1:{service.server_port}/orders")
+        service.shutdown()
+        thread.join()
+    expected = [f"{client.name} [INTERNAL]\n  GET [CLIENT]\n    GET [SERVER]" for client in CLIENTS]
+    assert tree(nodes_of(traced.spans)).splitlines() == "\n".join(expected).splitlines()
 
 
 def test_clients_that_were_there_before_are_traced(server: Server) -> None:

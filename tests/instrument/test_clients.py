@@ -253,6 +253,19 @@ def test_context_and_baggage_go_to_the_hosts_that_are_named(
     assert ("traceparent" in server.seen[0], "baggage" in server.seen[0]) == (has_context, has_baggage)
 
 
+def test_the_steps_of_a_connection_are_events_where_they_are_asked_for(client: Client, server: Server) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, connection_events=True)
+    url = server.url.replace("127.0.0.1", "localhost")
+    client.ask(f"{url}/200")
+    client.hook.uninstrument()
+    client.hook.instrument(tracer_provider=traced.provider)
+    client.ask(f"{url}/200")
+    names = [[event.name for event in span.events] for span in traced.spans]
+    look_up = ["dns.start", "dns.end"] if client.name == "aiohttp" else []
+    assert names == [["connect.start", *look_up, "connect.end"], []]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
