@@ -39,7 +39,7 @@ def read_cargo(output: str, status: int) -> Result:
 def run_pytest() -> Result:
     """Install what the integration tests talk to, as far as the toolchains are there, and run the Python tests."""
     if not (collector.is_built() and jaeger.is_built()):
-        print("building the OpenTelemetry Collector and Jaeger: about 25 minutes the first time", flush=True)
+        print("building the OpenTelemetry Collector and Jaeger: about 20 minutes the first time", flush=True)
     for component in (kafka, collector, jaeger):
         _install(component.__name__, component.get)
     report = ROOT / "target" / "pytest.xml"

@@ -30,7 +30,7 @@ def is_built() -> bool:
 
 
 def get() -> Path:
-    """Build Jaeger unless it is there (about 13 minutes the first time on two cores) and return the program."""
+    """Build Jaeger unless it is there (about 10 minutes the first time on two cores) and return the program."""
     program = _home() / "jaeger"
     with locked("jaeger"):
         if not is_built():
