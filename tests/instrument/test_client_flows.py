@@ -112,6 +112,22 @@ def test_a_request_that_its_user_cancels_has_a_span_and_is_no_error(traced: Trac
     assert traced.attributes()["error.type"] == "asyncio.exceptions.CancelledError"
 
 
+def test_a_timeout_before_there_is_a_connection_is_an_error(traced: Traced, server: Server) -> None:
+    async def ask() -> None:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            slow = asyncio.create_task(session.get(f"{server.url}/slow"))
+            assert await asyncio.to_thread(server.asked.wait, TIMEOUT)
+            with pytest.raises(asyncio.TimeoutError):
+                await session.get(f"{server.url}/200", timeout=aiohttp.ClientTimeout(total=0.1))
+            slow.cancel()
+
+    asyncio.run(ask())
+    waited = traced.spans[0]
+    assert waited.status.status_code is StatusCode.ERROR
+    assert of(traced, "error.type")[0].endswith("TimeoutError")
+
+
 def test_a_challenge_is_answered_in_a_second_span(traced: Traced, server: Server) -> None:
     httpx.get(f"{server.url}/digest", auth=httpx.DigestAuth("ann", "secret"))
     requests.get(f"{server.url}/digest", auth=requests.auth.HTTPDigestAuth("ann", "secret"), timeout=TIMEOUT)
@@ -122,8 +138,18 @@ def test_a_challenge_is_answered_in_a_second_span(traced: Traced, server: Server
 def test_retries_of_urllib3_are_within_one_span_and_counted(traced: Traced, server: Server) -> None:
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=Retry(2, status_forcelist=[503], raise_on_status=False)))
-        session.get(f"{server.url}/503", timeout=TIMEOUT)
-    assert traced.attributes()[RESENT] == len(server.seen) - 1 == 2
+        session.get(f"{server.url}/to/127.0.0.1:{server.server_port}/503", timeout=TIMEOUT)
+    assert of(traced, "http.response.status_code") == [307, 503]
+    assert of(traced, RESENT) == [None, len(server.seen) - 1] == [None, 3]
+
+
+def test_what_a_hook_asks_another_session_for_is_not_sent_again(traced: Traced, server: Server) -> None:
+    def look_up(response: requests.Response, **_: Any) -> None:
+        with requests.Session() as other:
+            other.get(f"{server.url}/204", allow_redirects=False, timeout=TIMEOUT)
+
+    requests.get(f"{server.url}/200", hooks={"response": look_up}, timeout=TIMEOUT)
+    assert of(traced, RESENT) == [None, None]
 
 
 def test_what_a_middleware_of_aiohttp_sends_again_is_a_span(traced: Traced, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.instrument.traced import Traced
 from tests.support.ports import free_port
 
 BREAKS_OFF = (httpx.TransportError, requests.RequestException, aiohttp.ClientError)
-TIMES_OUT = (httpx.TimeoutException, requests.Timeout, TimeoutError)
+TIMES_OUT = (httpx.TimeoutException, requests.Timeout, asyncio.TimeoutError)
 
 
 @pytest.fixture(params=CLIENTS, ids=str)
