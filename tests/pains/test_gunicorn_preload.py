@@ -36,19 +36,25 @@ def app(environ, start_response):
 
 
 def test_gunicorn_with_preload_delivers_the_spans_of_every_worker(sink: OtlpSink, tmp_path: Path) -> None:
-    (tmp_path / "shop.py").write_text(APP)
+    requests = serve(APP, sink, tmp_path)
+    assert names(sink).count("request") == requests
+    assert_no_id_twice(sink, requests + 1)
+    assert len({instance for instance, _ in spans(sink)}) == 5
+
+
+def serve(app: str, sink: OtlpSink, folder: Path) -> int:
+    """Serve the application until each of four workers has answered; return how many requests they did."""
+    (folder / "shop.py").write_text(app)
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "4", "-b", f"127.0.0.1:{port}", "shop:app"]
     environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint}
-    server = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.DEVNULL)
     try:
         workers = ask_until_all_workers_answered(port)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=20)
-    assert names(sink).count("request") == sum(workers.values())
-    assert_no_id_twice(sink, sum(workers.values()) + 1)
-    assert len({instance for instance, _ in spans(sink)}) == 5
+    return sum(workers.values())
 
 
 def ask_until_all_workers_answered(port: int) -> dict[str, int]:
