@@ -335,6 +335,17 @@ say(gate.taken)
         rule=limited,
     ),
     Scenario(
+        "silent_truncation",
+        """
+        use(span_limits=SpanLimits(max_span_attributes=1, max_attribute_length=4))
+        for _ in range(3):
+            tracer.start_span("pay", attributes={"first": 1, "body": "long text"}).end()
+        """,
+        lambda ran: ("'body'" in ran.stderr, "'pay'" in ran.stderr),
+        ours=(True, True),
+        theirs=(False, False),
+    ),
+    Scenario(
         "inflight_lost",
         """
         use(**OPEN_SPANS)

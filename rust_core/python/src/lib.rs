@@ -17,6 +17,7 @@ mod errors;
 mod fast;
 mod http;
 mod interpreter;
+mod limited;
 mod murmur2;
 mod open_spans;
 mod propagation;

@@ -5,6 +5,7 @@ use crate::baggage_attributes::Patterns;
 use crate::cell::GilCell;
 use crate::counts::{Counts, Lost, Start, Totals};
 use crate::encode::{self, Redaction};
+use crate::limited;
 use crate::open_spans::{self, OpenSpans, Wanted};
 use crate::queue::SpanQueue;
 use crate::sampling::NativeSampler;
@@ -257,6 +258,9 @@ impl Recorder {
             state.counts.end(sampled);
             state.processor.as_ref().map(|processor| processor.bind(py).clone())
         };
+        if span.get().has_dropped(py) {
+            limited::say(py, "say_dropped", (span,));
+        }
         if let Some(processor) = &processor {
             self.notify(py, processor, "_on_ending", span);
         }

@@ -5,6 +5,7 @@ use super::plain::encode_plain;
 use super::text::{Text, text_of};
 use super::{Redaction, Room, secrets};
 use crate::api::{self, Api};
+use crate::limited;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple};
@@ -51,7 +52,7 @@ pub fn encode_item<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_
     if let Some(plain) = encode_plain(value, room) {
         return Encoded::Borrowed(plain);
     }
-    encode_odd(py, api, value, room)
+    encode_odd(py, api, key, value, room)
 }
 
 /// What takes the place of a secret, whatever that is.
@@ -62,16 +63,12 @@ fn marker<'a>(key: &str, value: &Bound<'_, PyAny>, room: Room) -> Option<Encoded
 }
 
 #[inline]
-fn encode_text<'a>(py: Python<'_>, api: &Api, text: &'a Bound<'_, PyString>, room: Room) -> Encoded<'a> {
+fn encode_text<'a>(text: &'a Bound<'_, PyString>, room: Room, is_shortened: &mut bool) -> Encoded<'a> {
     let text = text_of(text);
     // Before it is shortened, since what is left of a secret could not be told from other text.
     let text = room.redaction.clean(text.as_str()).map_or(text, Text::Replaced);
     let end = room.length.and_then(|limit| text.as_str().char_indices().nth(limit as usize)).map(|(end, _)| end);
-    if end.is_some() {
-        let limit = room.length.unwrap_or_default().into_pyobject(py).map(Bound::into_any);
-        let args = limit.as_ref().map_or_else(|never| match *never {}, |limit| [limit]);
-        api::warn(py, &api.logger, "String attribute value exceeds max length of %d, truncating.", &args);
-    }
+    *is_shortened |= end.is_some();
     match text {
         Text::Borrowed(text) => Encoded::Borrowed(Value::Str(&text[..end.unwrap_or(text.len())])),
         Text::Replaced(text) => Encoded::Text(text[..end.unwrap_or(text.len())].to_owned()),
@@ -91,9 +88,13 @@ fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
 }
 
 #[cold]
-fn encode_odd<'a>(py: Python<'_>, api: &Api, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
-    let mut walk = Walk { py, api, room, bytes_left: MAX_BYTES, is_cut: false, is_too_deep: false };
+fn encode_odd<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+    let mut walk =
+        Walk { py, api, room, bytes_left: MAX_BYTES, is_shortened: false, is_cut: false, is_too_deep: false };
     let encoded = walk.odd(value, VALUE_DEPTH);
+    if walk.is_shortened {
+        limited::say(py, "say_shortened", (key, room.length));
+    }
     if walk.is_too_deep {
         api::warn(py, &api.logger, "attribute value nests too deep, the rest becomes null", &[]);
     }
@@ -109,6 +110,7 @@ struct Walk<'py, 'api> {
     api: &'api Api,
     room: Room,
     bytes_left: usize,
+    is_shortened: bool,
     is_cut: bool,
     is_too_deep: bool,
 }
@@ -127,7 +129,7 @@ impl Walk<'_, '_> {
             return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
         }
         if let Ok(text) = value.cast::<PyString>() {
-            return encode_text(self.py, self.api, text, self.room);
+            return encode_text(text, self.room, &mut self.is_shortened);
         }
         if value.is_instance_of::<PyInt>() {
             return encode_int(value);

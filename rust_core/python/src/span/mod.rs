@@ -472,6 +472,13 @@ impl Span {
         self.state.borrow(py).context.is_some_and(|context| context.is_sampled())
     }
 
+    /// True when a limit has taken attributes, events or links of it.
+    #[inline]
+    pub fn has_dropped(&self, py: Python<'_>) -> bool {
+        let state = self.state.borrow(py);
+        state.body.as_ref().is_some_and(|body| body.attributes.dropped | body.events.dropped | body.links.dropped > 0)
+    }
+
     /// Borrows the state, to frame it.
     #[inline]
     pub fn state<'a>(&'a self, py: Python<'a>) -> Ref<'a, State> {

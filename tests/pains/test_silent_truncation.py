@@ -1,0 +1,75 @@
+"""Attributes that are cut or dropped without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pyspan.sdk.trace import SpanLimits, TracerProvider, _limited
+from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter
+from tests.support.scripts import spans
+
+if TYPE_CHECKING:
+    from tests.support.otlp_sink import OtlpSink
+
+LIMITS = {"max_span_attributes": 2, "max_events": 1, "max_links": 1, "max_attribute_length": 4}
+
+
+@pytest.fixture
+def tracer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Trace by small limits, with nothing said so far."""
+    monkeypatch.setattr(_limited, "_said", set())
+    return TracerProvider(span_limits=SpanLimits(**LIMITS), shutdown_on_exit=False).get_tracer("x")
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().partition(" (OTEL_")[0] for record in caplog.records]
+
+
+def test_a_value_that_is_cut_is_said_once_a_key(tracer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with tracer.start_as_current_span("pay") as span:
+        for _ in range(3):
+            span.set_attribute("body", "long text")
+        span.set_attribute("list", ["short", "x"])
+        span.add_event("event", {"body": "long text", "reason": "long text"})
+        span.set_attribute("body", "four")
+    cut = "The value of attribute {!r} is cut to 4 characters"
+    assert said(caplog) == [cut.format("body"), cut.format("list"), cut.format("reason")]
+
+
+def test_what_a_span_had_no_room_for_is_said_once_a_name(tracer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("pay", "pay", "ship"):
+        with tracer.start_as_current_span(name, attributes=dict.fromkeys("abcd", 1)) as span:
+            span.add_event("1")
+            span.add_event("2")
+    assert said(caplog) == [
+        f"Span '{name}' has lost 2 attributes, 1 events, 0 links to its limits" for name in ("pay", "ship")
+    ]
+
+
+def test_after_a_thousand_names_no_more_are_told_and_that_is_said(
+    tracer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1_100):
+        tracer.start_span(f"GET /{number}", attributes=dict.fromkeys("abc", 1)).end()
+    assert len(said(caplog)) == 1_001
+    assert said(caplog)[-1] == "The limits have cut what has 1000 names; further ones are not told."
+
+
+def test_a_span_within_its_limits_says_nothing(tracer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with tracer.start_as_current_span("pay", attributes={"a": "four"}) as span:
+        span.set_attribute("a", 1)
+        span.add_event("1")
+    assert said(caplog) == []
+
+
+def test_the_backend_is_told_how_many_there_were(sink: OtlpSink) -> None:
+    provider = TracerProvider(span_limits=SpanLimits(**LIMITS), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{sink.endpoint}/v1/traces")))
+    with provider.get_tracer("x").start_as_current_span("pay", attributes=dict.fromkeys("abcd", 1)) as span:
+        span.add_event("1")
+        span.add_event("2", {"a": 1})
+    provider.shutdown()
+    ((_, exported),) = spans(sink)
+    assert (exported.dropped_attributes_count, exported.dropped_events_count, exported.dropped_links_count) == (2, 1, 0)
