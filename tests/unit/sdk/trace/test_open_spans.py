@@ -91,8 +91,7 @@ def test_the_time_until_the_next_snapshot_doubles(sink: OtlpSink) -> None:
         sink.wait_for(lambda _: len(came(sink)) >= 3)
     provider.shutdown()
     ages = [span.end_time_unix_nano - span.start_time_unix_nano for span in came(sink)[:3]]
-    assert ages[1] >= 2 * ages[0]
-    assert ages[2] >= 2 * ages[1]
+    assert all(age >= SOON * 1e9 * 2**step for step, age in enumerate(ages))  # an end is a little after its look
 
 
 def test_a_python_exporter_is_given_the_same(sink: OtlpSink) -> None:
