@@ -351,7 +351,7 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
         ),
         (
             HTTP % "endpoint: 'ftp://x'",
-            "tracer_provider.processors[0].batch.exporter.otlp_http.endpoint='ftp://x' in FILE cannot be used: not a URL",
+            "tracer_provider.processors[0].batch.exporter.otlp_http.endpoint='ftp://x' in FILE cannot be used: not",
         ),
         (
             HTTP % "tls: {ca_file: /nothere.pem}",
