@@ -48,10 +48,12 @@ BEFORE = {
     "server.address": "net.peer.name",
     "server.port": "net.peer.port",
     "http.request.body.size": "http.request_content_length",
+    "http.request.resend_count": "http.resend_count",
     "http.response.status_code": "http.status_code",
     "http.response.body.size": "http.response_content_length",
     "network.protocol.version": "http.flavor",
 }
+CURRENT = {*BEFORE, "http.request.method_original"}
 OF_DOCUMENTS = {key: BEFORE[key] for key in ("http.request.method", "url.full", "http.response.status_code")}
 
 Headers = Mapping[str, Any]
@@ -194,7 +196,7 @@ class ClientSpans:
         before = {names[key]: value for key, value in attributes.items() if key in names}
         if method is not None:
             before["http.method"] = method
-        kept = {key: value for key, value in attributes.items() if self.style.current or key not in BEFORE}
+        kept = {key: value for key, value in attributes.items() if self.style.current or key not in CURRENT}
         return {**kept, **before}
 
 

@@ -231,6 +231,24 @@ def test_the_keys_are_those_of_the_style(
     )
 
 
+def test_the_old_keys_say_of_a_request_what_the_current_ones_do(client: Client, server: Server) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, attribute_style="old")
+    client.ask(f"{server.url}/to/127.0.0.1:{server.server_port}/200", "BREW")
+    found = dict(traced.spans[1].attributes or {})
+    assert found.pop("http.request_content_length", 0) == 0  # some of them say it where there is no body
+    assert found == {
+        "http.method": "BREW",
+        "http.url": f"{server.url}/200",
+        "net.peer.name": "127.0.0.1",
+        "net.peer.port": server.server_port,
+        "http.resend_count": 1,
+        "http.status_code": 200,
+        "http.flavor": "1.1",
+        "http.response_content_length": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "has_context", "has_baggage"),
     [
