@@ -567,6 +567,8 @@ class SpanQueue:
         """
     def on_first_span(self, callback: Callable[[], object]) -> None:
         """Call `callback` when the first span of a process arrives, again in each forked child."""
+    def ask_again(self) -> None:
+        """Call the callback also when the next span arrives."""
     def close(self) -> None:
         """Let no further span in; what comes is counted as `dropped_after_shutdown`."""
     def counts(self) -> dict[str, int]:

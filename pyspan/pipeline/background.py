@@ -11,8 +11,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from pyspan.config.uwsgi import WAITING, forks_unseen, hold_signals
 from pyspan.pipeline.forking import hold_forks
-from pyspan.pipeline.log import logger
+from pyspan.pipeline.log import RareLog, logger
 from pyspan.pipeline.request import Request, is_patched, unpatched
 from pyspan.pipeline.settings import WorkerSettings
 from pyspan.pipeline.stats import Stats
@@ -61,8 +62,15 @@ class BackgroundWorker:
         return self._current().stats
 
     def start(self) -> None:
-        """Start the thread, once per process; while Python exits none can start, and `shutdown` does the work."""
+        """Start the thread, once per process; while Python exits none can start, and `shutdown` does the work.
+
+        Where uWSGI is yet to fork, the next span asks again.
+        """
         run = self._current()
+        if forks_unseen():
+            _LOG.warning("uwsgi", WAITING)
+            self._queue.ask_again()
+            return
         with self._lock:
             if not run.started:
                 run.started = _start_thread(lambda: self._work(run))
@@ -75,7 +83,8 @@ class BackgroundWorker:
         run = self._current()
         if self._is_idle(run):
             return True
-        self.start()
+        if not forks_unseen():
+            self.start()
         request = Request(timeout)
         if not run.started:
             return self._ship_here(run, request)
@@ -133,6 +142,7 @@ class BackgroundWorker:
         return request.wait(GRACE)
 
     def _work(self, run: _Run) -> None:
+        hold_signals()
         closed = contextvars.copy_context().run(self._work_until_closed, run)
         run.ended = True
         kept = closed and self._is_idle(run)
@@ -194,6 +204,7 @@ class _Run:
         self.abandoned = False  # nobody waits for the end
 
 
+_LOG = RareLog()
 # A child must not free its copy of the parent's loop: closing it would alter the epoll set that both share.
 _OF_PARENTS: list[_Run] = []
 

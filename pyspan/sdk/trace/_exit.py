@@ -13,6 +13,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pyspan.config import uwsgi
 from pyspan.sdk.trace._deadline import counting_down, in_thread, process, share
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
@@ -93,8 +94,15 @@ def _watch() -> None:
     _watcher.is_watching = True
     in_forked_child(_watcher, lambda _: _flush_at_end_of_worker())
     _flush_at_end_of_worker()
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if _may_take_sigterm():
         signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _may_take_sigterm() -> bool:
+    """Leave the signal to uWSGI, whose own handler Python doesn't know of: ours would wait for the next request."""
+    if threading.current_thread() is not threading.main_thread() or uwsgi.server() is not None:
+        return False
+    return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def _shut_down_all() -> None:
@@ -173,6 +181,7 @@ def _on_sigterm(number: int, _: Any) -> None:
 def _flush_at_end_of_worker() -> None:
     _flush_at_end_of_multiprocessing()
     _flush_at_end_of_celery()
+    uwsgi.at_exit(_flush_worker_of_uwsgi)
 
 
 def _flush_at_end_of_celery() -> None:
@@ -184,6 +193,11 @@ def _flush_at_end_of_celery() -> None:
 
 def _flush_worker(**_: object) -> None:
     _flush_at_last(SHUTDOWN_MILLIS / 1000)
+
+
+def _flush_worker_of_uwsgi() -> None:
+    uwsgi.hold_signals()
+    _flush_worker()
 
 
 def _flush_at_end_of_multiprocessing() -> None:

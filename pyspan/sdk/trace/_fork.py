@@ -6,6 +6,8 @@ import os
 import weakref
 from typing import TYPE_CHECKING, TypeVar
 
+from pyspan.config import uwsgi
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,11 +18,12 @@ T = TypeVar("T")
 
 def in_forked_child(owner: T, renew: Callable[[T], object]) -> None:
     """Call `renew(owner)` in every forked child in which `owner` is still alive."""
+    uwsgi.after_fork(notice_fork)
     _renewals[owner] = renew
 
 
 def notice_fork() -> None:
-    """Do the renewals that a fork without Python's hooks left undone, as uWSGI forks in C."""
+    """Do the renewals that a fork without Python's hooks left undone, as uWSGI forks in C; any number of times."""
     if os.getpid() != _known.process:
         _renew_all()
 

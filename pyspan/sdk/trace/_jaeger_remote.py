@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 from pyspan import _core
 from pyspan._printable import printable
 from pyspan.config.environ import problem
+from pyspan.config.uwsgi import forks_unseen, hold_signals
 from pyspan.sdk.trace._jaeger_strategy import parse
 from pyspan.sdk.trace._sampler import NativelyDecided, Sampler
 from pyspan.sdk.trace._sampler_arguments import CODE, name, number
@@ -81,6 +82,8 @@ class JaegerRemoteSampler(NativelyDecided):
 
     def _start(self) -> None:
         """Start the thread of this process; while Python exits none can start, and what holds goes on to hold."""
+        if forks_unseen():
+            return
         ended = threading.Lock()
         ended.acquire()
         weakref.finalize(self, ended.release).atexit = False
@@ -162,6 +165,7 @@ def _calling(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], Non
 
 
 def _poll(sampler: weakref.ref[JaegerRemoteSampler], ended: threading.Lock) -> None:
+    hold_signals()
     suppress_instrumentation_here()
     pause = _refresh(sampler)
     while pause is not None and not ended.acquire(timeout=pause):

@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from pyspan.config.environ import MOST
+from pyspan.config.uwsgi import forks_unseen, hold_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ class OpenSpans:
         recorder.know_open(after, self._start)
 
     def _start(self) -> None:
+        if forks_unseen():
+            return
         thread = threading.Thread(target=_export_until_gone, args=(self._export, self._pause), daemon=True)
         thread.name = "pyspan-open-spans"
         try:
@@ -46,6 +49,7 @@ class OpenSpans:
 
 
 def _export_until_gone(known: weakref.WeakMethod[Callable[[], bool]], pause: float) -> None:
+    hold_signals()
     while _export(known()):
         time.sleep(pause)
 

@@ -76,6 +76,10 @@ impl SpanQueue {
         drop(replaced);
     }
 
+    fn ask_again(&self, py: Python<'_>) {
+        self.inner.borrow_mut(py).ask_again();
+    }
+
     fn close(&self, py: Python<'_>) {
         self.inner.borrow_mut(py).close();
     }

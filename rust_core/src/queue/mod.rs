@@ -149,6 +149,11 @@ impl Queue {
         Some(chunk)
     }
 
+    /// Has the next span ask for a worker, as the first one did.
+    pub fn ask_again(&mut self) {
+        self.started = false;
+    }
+
     /// Lets no further span in.
     pub fn close(&mut self) {
         self.notice_fork();
@@ -256,6 +261,8 @@ mod tests {
         let (mut queue, scope) = (Queue::new(SETTINGS).unwrap(), scope());
         assert_eq!(push(&mut queue, &scope, b"a"), Pushed::First);
         assert_eq!(push(&mut queue, &scope, b"b"), Pushed::Queued);
+        queue.ask_again();
+        assert_eq!(push(&mut queue, &scope, b"c"), Pushed::First);
     }
 
     #[test]

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from pyspan.config.uwsgi import forks_unseen, hold_signals
 from pyspan.sdk.trace._fork import in_forked_child, notice_fork
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, shutdown_within
 from pyspan.sdk.trace.export._suppress import suppress_instrumentation
@@ -132,9 +133,11 @@ class Batcher:
             self._wake.notify_all()
 
     def _start(self) -> bool:
-        """Start the thread; False while Python exits, which starts none."""
+        """Start the thread; False while Python exits, which starts none, and where uWSGI is yet to fork."""
         with self._wake:
             if self._thread is None:
+                if forks_unseen():
+                    return False
                 thread = threading.Thread(target=self._work, name="pyspan-batch", daemon=True)
                 try:
                     thread.start()
@@ -144,6 +147,7 @@ class Batcher:
         return True
 
     def _work(self) -> None:
+        hold_signals()
         due = time.monotonic() + self._settings.delay
         while not self._is_closed():
             asked = self._wait_for_work(due)
