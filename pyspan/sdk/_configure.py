@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace as trace_api
 
+from pyspan.config import uwsgi
 from pyspan.config.examine import examine
 from pyspan.config.log_level import set_log_level
 from pyspan.context import carried
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _arguments, _context, _planning
+from pyspan.sdk import _arguments, _planning
 from pyspan.sdk.trace import TracerProvider
 
 if TYPE_CHECKING:
+    from pyspan.sdk._plan import Plan
     from pyspan.sdk._settings import Settings
 
 __all__ = ["configure", "force_flush", "shutdown"]
@@ -38,7 +40,7 @@ def configure(settings: Settings) -> TracerProvider:
     _refuse_second()
     plan = _planning.plan(settings)
     set_log_level(plan.log_level)
-    for finding in examine(os.environ):
+    for finding in (*examine(os.environ), *uwsgi.findings()):
         logger.warning("%s", finding)
     provider = TracerProvider(
         sampler=plan.sampler,
@@ -46,14 +48,15 @@ def configure(settings: Settings) -> TracerProvider:
         id_generator=plan.id_generator,
         span_limits=plan.span_limits,
         export_open_spans_after=plan.export_open_spans_after,
-        redact=settings.redact,
+        redact=plan.redact,
         _tracer_configurator=plan.tracer_configurator,
     )
     if plan.disabled is not None:
         provider._disabled = plan.disabled
+    provider._wiring.renew_resource = plan.renew_resource
     for processor in (*settings.processors, *(make() for make in plan.processors)):
         provider.add_span_processor(processor)
-    _carry(provider, settings)
+    _carry(provider, plan)
     _set_global(provider)
     plan.propagate()
     return provider
@@ -82,10 +85,10 @@ def _refuse_second() -> None:
         raise ConfigurationError(f"the global tracer provider is a {name} already; set only one, or leave it to pyspan")
 
 
-def _carry(provider: TracerProvider, settings: Settings) -> None:
-    if patterns := _context.baggage_attributes(settings):
-        provider._recorder.copy_baggage(patterns)
-    if _context.propagates_threads(settings):
+def _carry(provider: TracerProvider, plan: Plan) -> None:
+    if plan.baggage_attributes:
+        provider._recorder.copy_baggage(list(plan.baggage_attributes))
+    if plan.propagate_threads:
         carried.carry()
 
 

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from pyspan.config.environ import first, flag, unusable
-from pyspan.config.variables import CONFIG_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ __all__ = [
     "baggage_attributes",
     "is_pattern",
     "propagates_threads",
+    "stripped",
 ]
 
 PROPAGATE_THREADS = "PYSPAN_PROPAGATE_THREADS"
@@ -28,31 +28,28 @@ PATTERNS = "a list of names of baggage, of which each may end in a star, as app.
 
 
 def propagates_threads(settings: Settings) -> bool:
-    """Return whether threads and processes carry the context; of variables none counts beside a configuration file."""
+    """Return whether threads and processes carry the context, by code or the environment."""
     if settings.propagate_threads is not None:
         return settings.propagate_threads
-    return not _by_file() and (flag(os.environ, PROPAGATE_THREADS) or False)
+    return flag(os.environ, PROPAGATE_THREADS) or False
 
 
 def baggage_attributes(settings: Settings) -> list[str]:
-    """Return the patterns of the members of the baggage that become attributes."""
+    """Return the patterns of the members of the baggage that become attributes, by code or the environment."""
     if settings.baggage_attributes is not None:
-        return _stripped(settings.baggage_attributes)
-    found = None if _by_file() else first(os.environ, BAGGAGE_ATTRIBUTES)
+        return stripped(settings.baggage_attributes)
+    found = first(os.environ, BAGGAGE_ATTRIBUTES)
     if found is None:
         return []
-    patterns = _stripped(found[1].split(","))
+    patterns = stripped(found[1].split(","))
     return patterns if all(map(is_pattern, patterns)) else unusable(*found, PATTERNS, [], shown="none")
 
 
 def is_pattern(pattern: str) -> bool:
-    """Return whether this is a name, or the beginning of one with a star."""
-    return "*" not in pattern[:-1]
+    """Return whether this is a name that a span can have, or the beginning of one with a star."""
+    return "*" not in pattern[:-1] and pattern.encode("utf-8", "ignore").decode() == pattern
 
 
-def _stripped(patterns: Sequence[str]) -> list[str]:
+def stripped(patterns: Sequence[str]) -> list[str]:
+    """Leave out blanks, and what is nothing else."""
     return [pattern.strip() for pattern in patterns if pattern.strip()]
-
-
-def _by_file() -> bool:
-    return first(os.environ, *CONFIG_FILES) is not None

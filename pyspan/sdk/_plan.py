@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.resources import SERVICE_NAME, Resource
+from pyspan.sdk.resources._aggregate import process_dependent_resource
 
 if TYPE_CHECKING:
     from pyspan.config.setting import Setting
@@ -23,7 +24,8 @@ __all__ = ["Plan", "resource_with"]
 class Plan:
     """Everything checked, nothing started: `processors` are made one by one, `propagate` sets the global propagator.
 
-    `disabled` is None where the provider itself reads OTEL_SDK_DISABLED; `written` are the settings of a file.
+    `disabled` is None where the provider itself reads OTEL_SDK_DISABLED, `redact` where it reads PYSPAN_REDACT;
+    `renew_resource` detects what differs in a forked child; `written` are the settings of a file.
     """
 
     resource: Resource
@@ -33,6 +35,10 @@ class Plan:
     id_generator: IdGenerator | None = None
     span_limits: SpanLimits | None = None
     export_open_spans_after: float | None = None
+    redact: bool | None = None
+    propagate_threads: bool = False
+    baggage_attributes: tuple[str, ...] = ()
+    renew_resource: Callable[[], Resource] = process_dependent_resource
     tracer_configurator: _TracerConfiguratorT | None = None
     disabled: bool | None = None
     log_level: str | None = None

@@ -10,7 +10,7 @@ from pyspan.config.environ import first, seconds
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.variables import CONFIG_FILES, OPEN_SPANS
 from pyspan.config.vendors import adopt
-from pyspan.sdk import _arguments, _exporters, _registered, _samplers
+from pyspan.sdk import _arguments, _context, _exporters, _registered, _samplers
 from pyspan.sdk._plan import Plan, resource_with
 from pyspan.sdk._propagators import use_native_propagators, use_propagators
 from pyspan.sdk.resources import Resource
@@ -52,6 +52,9 @@ def _of_environment(settings: Settings) -> Plan:
         id_generator=settings.id_generator or _registered.id_generator(),
         span_limits=settings.span_limits,
         export_open_spans_after=settings.export_open_spans_after or seconds(os.environ, OPEN_SPANS),
+        redact=settings.redact,
+        propagate_threads=_context.propagates_threads(settings),
+        baggage_attributes=tuple(_context.baggage_attributes(settings)),
         tracer_configurator=settings.tracer_configurator,
         disabled=None if adopted.enabled is None else not adopted.enabled.value,
         exporters=tuple(exporters),

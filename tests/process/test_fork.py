@@ -11,6 +11,7 @@ from tests.support.scripts import assert_no_id_twice, names, run, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -187,4 +188,66 @@ api.set_meter_provider(MeterProvider([reader]))
 """,
         PYSPAN_EXPORT_OPEN_SPANS_AFTER="0.1",
         OTEL_BSP_SCHEDULE_DELAY="60000",
+    )
+
+
+FILE = """
+file_format: "1.1"
+resource:
+  attributes: [%s]
+  detection/development: {%s}
+tracer_provider: {processors: [{batch: {exporter: {otlp_http: {endpoint: %s/v1/traces}}}}]}
+"""
+COMPARED = """
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            trace_some("child", 1)
+            os.write(writing, repr(dict(trace.get_tracer_provider().resource.attributes)).encode())
+            sys.exit(0)
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+        mine, theirs = dict(trace.get_tracer_provider().resource.attributes), eval(os.read(reading, 65536))
+        """
+
+
+@pytest.mark.parametrize(
+    ("detectors", "own"),
+    [
+        ("detectors: []", []),
+        ("detectors: [{process: }]", ["process.parent_pid", "process.pid"]),
+        ("detectors: [{service: }]", ["service.instance.id"]),
+        ("detectors: [{process: }, {service: }], attributes: {excluded: [process.*]}", ["service.instance.id"]),
+    ],
+)
+def test_under_a_file_a_forked_child_has_the_attributes_of_its_parent_and_what_differs_is_detected_anew(
+    sink: OtlpSink, tmp_path: Path, detectors: str, own: list[str]
+) -> None:
+    file = tmp_path / "otel.yaml"
+    file.write_text(FILE % ("{name: team, value: a}", detectors, sink.endpoint))
+    run(
+        f"""{COMPARED}
+        assert mine.keys() == theirs.keys(), (mine, theirs)
+        assert sorted(key for key in mine if mine[key] != theirs[key]) == {own}, (mine, theirs)
+        """,
+        sink.endpoint,
+        OTEL_CONFIG_FILE=str(file),
+        OTEL_EXPERIMENTAL_RESOURCE_DETECTORS="process",
+    )
+
+
+def test_under_a_file_a_forked_child_keeps_what_the_file_and_code_have_set(sink: OtlpSink, tmp_path: Path) -> None:
+    file = tmp_path / "otel.yaml"
+    written = "{name: service.instance.id, value: blue}"
+    file.write_text(FILE % (written, "detectors: [{service: }, {process: }]", sink.endpoint))
+    run(
+        f"""
+        pyspan.shutdown()
+        pyspan.configure(resource={{"process.pid": 1}})
+        tracer = trace.get_tracer("again")
+        {COMPARED.strip()}
+        assert (theirs["service.instance.id"], theirs["process.pid"]) == ("blue", 1)
+        assert mine["process.parent_pid"] != theirs["process.parent_pid"]
+        """,
+        sink.endpoint,
+        OTEL_CONFIG_FILE=str(file),
     )

@@ -62,6 +62,8 @@ class Document:
     def settings(self) -> tuple[Setting, ...]:
         """Return each value on tracing with its path, as it stands in the file after variables were put in."""
         tracing = {key: value for key, value in self._written.items() if key in TRACING}
+        own = (self._written.get("distribution") or {}).get("pyspan")
+        tracing |= {"distribution": {"pyspan": own}} if own else {}
         return tuple(Setting(path, value, f"{self.path}:{path}") for path, value in _leaves(tracing, ""))
 
     def _check_format(self) -> None:

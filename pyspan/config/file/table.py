@@ -11,7 +11,7 @@ from pyspan.config.setting import Setting
 from pyspan.config.suggestion import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["HIDDEN", "Faults", "Table"]
 
@@ -87,12 +87,15 @@ class Table:
         return None
 
     def share(self, key: str) -> float | None:
+        return self.number(key, lambda number: 0 <= number <= 1, "a number from 0 to 1")
+
+    def number(self, key: str, fits: Callable[[float], bool], accepted: str) -> float | None:
         value = self.ask(key)
         if value is None:
             return None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and fits(value):
             return float(value)
-        self.fault(key, "give a number from 0 to 1")
+        self.fault(key, f"give {accepted}")
         return None
 
     def choice(self, key: str, words: Sequence[str]) -> str | None:

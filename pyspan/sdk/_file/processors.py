@@ -9,7 +9,7 @@ from pyspan.sdk._file.exporters import read_exporter
 from pyspan.sdk.trace import SpanLimits
 from pyspan.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from pyspan.sdk.trace.export._native import NativeSpanExporter, is_native
-from pyspan.sdk.trace.export._settings import BATCH, NO_DELAY, NO_LIMIT, PYTHON_QUEUE, QUEUE
+from pyspan.sdk.trace.export._settings import BATCH, LONGEST_BLOCK, NO_DELAY, NO_LIMIT, PYTHON_QUEUE, QUEUE
 
 if TYPE_CHECKING:
     from pyspan.config.file import Table
@@ -25,7 +25,7 @@ DEFAULT_COUNT = 128
 def read_processors(table: Table) -> list[MakeProcessor]:
     """Read the list of processors."""
     table.need("processors")
-    kinds = {"batch": _batch, "simple": _simple}
+    kinds = {"batch": _batch, "pyspan_batch": _own_batch, "simple": _simple}
     found = [entry.one(list(kinds)) for entry in table.tables("processors")]
     made = [kinds[each[0]](each[1]) for each in found if each is not None]
     return [make for make in made if make is not None]
@@ -61,7 +61,14 @@ def _simple(table: Table) -> MakeProcessor | None:
     return None if make is None else lambda: SimpleSpanProcessor(make())
 
 
-def _batch(table: Table) -> MakeProcessor | None:
+def _own_batch(table: Table) -> MakeProcessor | None:
+    """Read a batch processor with what the format has no key for: bytes, and waiting for room."""
+    most = table.count("max_queue_bytes", 1)
+    block = table.number("block_timeout", lambda time: 0 <= time <= LONGEST_BLOCK, f"seconds from 0 to {LONGEST_BLOCK}")
+    return _batch(table, max_queue_bytes=most, block_timeout=block)
+
+
+def _batch(table: Table, **policy: Any) -> MakeProcessor | None:
     make = _exporter(table)
     size, queue = table.count("max_export_batch_size", 1), table.count("max_queue_size", 1)
     delay, timeout = table.count("schedule_delay"), table.count("export_timeout")
@@ -77,7 +84,7 @@ def _batch(table: Table) -> MakeProcessor | None:
         exporter: Any = make()
         own = isinstance(exporter, NativeSpanExporter) and is_native(exporter)
         room = queue or max(QUEUE.max_spans if own else PYTHON_QUEUE, size or 1)
-        return BatchSpanProcessor(exporter, room, delay_ms, size or min(BATCH.max_spans, room), timeout_ms)
+        return BatchSpanProcessor(exporter, room, delay_ms, size or min(BATCH.max_spans, room), timeout_ms, **policy)
 
     return processor
 

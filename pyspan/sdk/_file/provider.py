@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from functools import partial
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyspan.config.file import Document
 from pyspan.sdk import _exporters, _samplers
+from pyspan.sdk._context import stripped
+from pyspan.sdk._file.own import read_own
 from pyspan.sdk._file.patterns import matches
 from pyspan.sdk._file.processors import read_limits, read_processors
 from pyspan.sdk._file.resource import read_resource
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_file"]
 
+Value = TypeVar("Value")
+
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 SEVERITIES = [f"{level}{rank}" for level in LEVELS for rank in ("", 2, 3, 4)]
 ID_GENERATORS = "opentelemetry_id_generator"
@@ -47,6 +51,7 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
     disabled, level = root.flag("disabled"), root.choice("log_level", SEVERITIES)
     resource, limits = read_resource(root.table("resource")), root.table("attribute_limits")
     names = _propagators(root.table("propagator"))
+    own = read_own(root.table("distribution"))
     tracing = root.table("tracer_provider")
     provider = _Provider(tracing, limits)
     document.check()
@@ -59,12 +64,26 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
         propagate=partial(use_propagators, names),
         id_generator=settings.id_generator or provider.id_generator,
         span_limits=settings.span_limits or provider.limits,
-        export_open_spans_after=settings.export_open_spans_after,
+        export_open_spans_after=_first(settings.export_open_spans_after, own.export_open_spans_after),
+        redact=_first(settings.redact, own.redact),
+        propagate_threads=_first(settings.propagate_threads, own.propagate_threads),
+        baggage_attributes=tuple(stripped(_first(settings.baggage_attributes, own.baggage_attributes))),
+        renew_resource=partial(resource.renew, set(whole.attributes) - _given(settings)),
         tracer_configurator=settings.tracer_configurator or provider.tracer_configurator,
         disabled=bool(disabled) or not (tracing or in_code or settings.processors),
         log_level=level.rstrip("234") if level else None,
         written=document.settings(),
     )
+
+
+def _first(in_code: Value | None, in_file: Value) -> Value:
+    return in_file if in_code is None else in_code
+
+
+def _given(settings: Settings) -> set[str]:
+    """Name the attributes that code gives."""
+    given: Any = settings.resource
+    return set(getattr(given, "attributes", given) or ())
 
 
 class _Provider:

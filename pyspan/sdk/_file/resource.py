@@ -9,14 +9,15 @@ from urllib.parse import unquote
 
 from pyspan.sdk._file.patterns import read_patterns
 from pyspan.sdk.resources import SERVICE_NAME, Resource, get_aggregated_resources
-from pyspan.sdk.resources._aggregate import detector_names, load_detector
+from pyspan.sdk.resources._aggregate import detector_names, load_detector, process_dependent_resource
 from pyspan.sdk.resources._resource import DEFAULT, unknown_service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pyspan.config.file import Table
     from pyspan.sdk._file.patterns import Patterns
+    from pyspan.sdk.resources._detector import ResourceDetector
 
 __all__ = ["FileResource", "read_resource"]
 
@@ -41,15 +42,21 @@ class FileResource:
 
     def create(self, given: Mapping[str, Any]) -> Resource:
         """Merge what detectors find, what the file says, and what code gives, the later one winning."""
-        found = self._detected()
+        found = self._chosen(get_aggregated_resources(self._loaded(), Resource.get_empty()))
         resource = DEFAULT.merge(found).merge(Resource({**self._attributes, **given}, self._schema_url))
         if resource.attributes.get(SERVICE_NAME):
             return resource
         return resource.merge(Resource({SERVICE_NAME: unknown_service()}))
 
-    def _detected(self) -> Resource:
-        loaded = (load_detector(name) for name in self._detectors)
-        found = get_aggregated_resources([each for each in loaded if each is not None], Resource.get_empty())
+    def renew(self, names: Collection[str]) -> Resource:
+        """Detect anew for a forked child those of these attributes that detectors have found."""
+        found = process_dependent_resource(self._loaded()).attributes
+        return Resource({key: value for key, value in found.items() if key in names and key not in self._attributes})
+
+    def _loaded(self) -> list[ResourceDetector]:
+        return [each for each in map(load_detector, self._detectors) if each is not None]
+
+    def _chosen(self, found: Resource) -> Resource:
         name = os.environ.get("OTEL_SERVICE_NAME", "")
         own = {SERVICE_NAME: name} if name and "service_instance" in self._detectors else {}
         kept = {key: value for key, value in {**found.attributes, **own}.items() if self._patterns.admit(key)}

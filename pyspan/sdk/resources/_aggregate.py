@@ -55,10 +55,13 @@ def detector_names() -> set[str]:
     return {entry.name for entry in entry_points(group=GROUP)} | set(ALWAYS) | set(ON_DEMAND)
 
 
-def process_dependent_resource() -> Resource:
-    """Detect anew what differs in a forked child; in the calling thread, since a child has no other."""
+def process_dependent_resource(detectors: Sequence[ResourceDetector] | None = None) -> Resource:
+    """Detect anew what differs in a forked child; in the calling thread, since a child has no other.
+
+    Without `detectors` those of the environment do.
+    """
     resource = EMPTY
-    for detector in configured_detectors():
+    for detector in configured_detectors() if detectors is None else detectors:
         if detector.is_process_dependent():
             resource = resource.merge(_Detection(detector).here().result)
     return resource

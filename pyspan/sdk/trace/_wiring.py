@@ -15,7 +15,7 @@ from pyspan.sdk.trace._open_spans import OpenSpans
 from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor, shutdown_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.metrics import MeterProvider
 
@@ -62,6 +62,7 @@ class Wiring:
         self.resource = resource
         self.active = active
         self.id_generator = id_generator
+        self.renew_resource: Callable[[], Resource] = process_dependent_resource
         self._recorder = weakref.ref(recorder)
         self._attached: list[SpanProcessor] = []
         self.is_shut_down = False
@@ -167,7 +168,7 @@ class Wiring:
 
     def _handle_fork(self) -> None:
         self._snapshots = self._said = 0
-        self.update_resource(process_dependent_resource())
+        self.update_resource(self.renew_resource())
 
     def _wire(self, recorder: _core.Recorder) -> None:
         """Let queues be filled natively, and have Python called only where a processor asks for it.

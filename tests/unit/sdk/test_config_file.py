@@ -10,9 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry import propagate
+from opentelemetry import baggage, propagate
 
 import pyspan
+from pyspan.context import carried
 from pyspan.errors import ConfigurationError
 from pyspan.sdk._in_force import in_force
 from pyspan.sdk._settings import Settings
@@ -271,6 +272,64 @@ def test_tracers_are_switched_by_their_names(configure: Callable[..., TracerProv
     assert not records(provider, "other")
 
 
+OWN = """
+distribution:
+  another: {anything: at all}
+  pyspan:
+    redact: false
+    export_open_spans_after: 0.5
+    propagate_threads: true
+    baggage_attributes: [tenant.id, app.*]
+"""
+
+
+def test_what_the_format_has_no_place_for_is_in_the_section_of_pyspan(configure: Callable[..., TracerProvider]) -> None:
+    provider = configure(HEAD + OWN + CONSOLE % "")
+    provider.add_span_processor(SimpleSpanProcessor(memory := InMemorySpanExporter()))
+    context = baggage.set_baggage("tenant.id", "blue", baggage.set_baggage("other", "1"))
+    provider.get_tracer("x").start_span("x", context, attributes={"password": "hunter2"}).end()
+    (span,) = memory.get_finished_spans()
+    assert span.attributes == {"tenant.id": "blue", "password": "hunter2"}
+    assert carried.is_carried()
+    assert provider._wiring._open is not None
+    pyspan.shutdown()
+
+
+@pytest.mark.parametrize("own", ["", "distribution: {pyspan: }\n", "distribution: {another: {redact: false}}\n"])
+def test_without_that_section_the_defaults_hold_whatever_the_variables_say(
+    own: str, configure: Callable[..., TracerProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYSPAN_REDACT", "false")
+    monkeypatch.setenv("PYSPAN_EXPORT_OPEN_SPANS_AFTER", "1")
+    monkeypatch.setenv("PYSPAN_PROPAGATE_THREADS", "true")
+    monkeypatch.setenv("PYSPAN_BAGGAGE_ATTRIBUTES", "*")
+    provider = configure(HEAD + own + CONSOLE % "")
+    provider.add_span_processor(SimpleSpanProcessor(memory := InMemorySpanExporter()))
+    context = baggage.set_baggage("tenant.id", "blue")
+    provider.get_tracer("x").start_span("x", context, attributes={"password": "hunter2"}).end()
+    (span,) = memory.get_finished_spans()
+    assert span.attributes == {"password": "[REDACTED]"}
+    assert not carried.is_carried()
+    assert provider._wiring._open is None
+
+
+def test_code_stands_above_the_section_of_pyspan(configure: Callable[..., TracerProvider]) -> None:
+    provider = configure(HEAD + OWN + CONSOLE % "", redact=True, propagate_threads=False, baggage_attributes=["other"])
+    provider.add_span_processor(SimpleSpanProcessor(memory := InMemorySpanExporter()))
+    context = baggage.set_baggage("tenant.id", "blue", baggage.set_baggage("other", "1"))
+    provider.get_tracer("x").start_span("x", context, attributes={"password": "hunter2"}).end()
+    (span,) = memory.get_finished_spans()
+    assert span.attributes == {"other": "1", "password": "[REDACTED]"}
+    assert not carried.is_carried()
+
+
+def test_a_batch_processor_of_ours_bounds_its_queue_by_bytes_too(configure: Callable[..., TracerProvider]) -> None:
+    queue = "max_queue_bytes: 100, block_timeout: 0, exporter: {otlp_http: {endpoint: 'http://127.0.0.1:9'}}"
+    provider = configure(f"{HEAD}tracer_provider: {{processors: [{{pyspan_batch: {{{queue}}}}}]}}\n")
+    provider.get_tracer("x").start_span("x", attributes={"long": "x" * 100}).end()
+    assert provider._stats()["exporters"][0]["dropped_too_large"] == 1
+
+
 def test_json_is_a_configuration_file_too(configure: Callable[..., TracerProvider]) -> None:
     text = json.dumps(
         {"file_format": "1.1", "tracer_provider": {"processors": [{"simple": {"exporter": {"console": None}}}]}}
@@ -301,6 +360,34 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
         (
             BATCH % "exporter: {console: }, max_queue_size: 5, max_export_batch_size: 6",
             "tracer_provider.processors[0].batch.max_export_batch_size=6 in FILE cannot be used: give at most",
+        ),
+        (
+            "distribution: {pysapn: {redact: false}}",
+            "distribution.pysapn='...' in FILE cannot be used: it is unknown; did you mean pyspan?",
+        ),
+        (
+            "distribution: {pyspan: {redcat: false}}",
+            "distribution.pyspan.redcat='...' in FILE cannot be used: it is unknown; did you mean redact?",
+        ),
+        (
+            "distribution: {pyspan: {redact: perhaps}}",
+            "distribution.pyspan.redact='perhaps' in FILE cannot be used: give true or false",
+        ),
+        (
+            "distribution: {pyspan: {export_open_spans_after: 0}}",
+            "distribution.pyspan.export_open_spans_after=0 in FILE cannot be used: give seconds above 0",
+        ),
+        (
+            "distribution: {pyspan: {baggage_attributes: ['*.id']}}",
+            "distribution.pyspan.baggage_attributes='...' in FILE cannot be used: give a list of names of baggage",
+        ),
+        (
+            "distribution: {pyspan: {baggage_attributes: tenant.id}}",
+            "distribution.pyspan.baggage_attributes='tenant.id' in FILE cannot be used: text where a list is needed",
+        ),
+        (
+            "tracer_provider: {processors: [{pyspan_batch: {exporter: {console: }, block_timeout: 3601}}]}",
+            "tracer_provider.processors[0].pyspan_batch.block_timeout=3601 in FILE cannot be used: give seconds from 0",
         ),
         (BATCH % "", "tracer_provider.processors[0].batch=[] in FILE cannot be used: the key exporter is missing"),
         (
@@ -466,3 +553,21 @@ def test_each_value_of_a_file_is_in_force_with_its_path(tmp_path: Path, monkeypa
     assert settings[key].shown == "REDACTED"
     assert "hunter2" not in "".join(map(str, settings.values()))
     assert not any(name.startswith("meter_provider") for name in settings)
+
+
+def test_the_section_of_pyspan_is_in_force_with_its_path_and_others_are_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "otel.yaml"
+    path.write_text(HEAD + OWN, encoding="utf-8")
+    monkeypatch.setenv("OTEL_CONFIG_FILE", str(path))
+    shown = {setting.name: (setting.shown, setting.source) for setting in in_force(Settings())}
+    own = "distribution.pyspan"
+    assert shown == {
+        "file_format": ("1.1", f"{path}:file_format"),
+        f"{own}.redact": ("false", f"{path}:{own}.redact"),
+        f"{own}.export_open_spans_after": ("0.5", f"{path}:{own}.export_open_spans_after"),
+        f"{own}.propagate_threads": ("true", f"{path}:{own}.propagate_threads"),
+        f"{own}.baggage_attributes[0]": ("tenant.id", f"{path}:{own}.baggage_attributes[0]"),
+        f"{own}.baggage_attributes[1]": ("app.*", f"{path}:{own}.baggage_attributes[1]"),
+    }

@@ -14,7 +14,7 @@ from pyspan.config.environ import MOST, integer, milliseconds, unusable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BATCH", "NO_DELAY", "NO_LIMIT", "PYTHON_QUEUE", "QUEUE", "ProcessorSettings"]
+__all__ = ["BATCH", "LONGEST_BLOCK", "NO_DELAY", "NO_LIMIT", "PYTHON_QUEUE", "QUEUE", "ProcessorSettings"]
 
 QUEUE = QueueSettings()
 BATCH = BatchSettings()
