@@ -13,7 +13,7 @@ from pyspan.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_FAILED", "EXIT_OK", "Parser", "columns", "fail", "installed_version"]
+__all__ = ["EXIT_CONFIGURATION", "EXIT_FAILED", "EXIT_OK", "Parser", "columns", "fail", "installed_version", "put"]
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 2
 WIDEST_VALUE = 48
@@ -40,6 +40,18 @@ def fail(program: str, message: str, code: int) -> int:
     for line in message.splitlines():
         sys.stderr.write(f"{program}: {line}\n")
     return code
+
+
+def put(program: str, text: str) -> int:
+    """Print a text to stdout, without what its encoding cannot hold, and return the exit code."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        # Unlike a write it also bears that there is no standard output.
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
+    except OSError as error:
+        sys.stdout = None  # else what is left in it is tried again at the exit
+        return fail(program, f"standard output can't be written: {error.strerror}", EXIT_FAILED)
+    return EXIT_OK
 
 
 def columns(rows: Sequence[tuple[str, str, str]]) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version
+from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version, put
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ def _config(_: argparse.Namespace) -> int:
     from pyspan._cli.report import read
 
     report = read()
-    sys.stdout.write(f"{report.text()}\n" if report.settings else "")
-    sys.stdout.flush()
-    return fail(PROGRAM, "\n".join(report.findings), EXIT_CONFIGURATION if report.has_wrong_value else EXIT_OK)
+    printed = put(PROGRAM, report.text()) if report.settings else EXIT_OK
+    return fail(PROGRAM, "\n".join(report.findings), EXIT_CONFIGURATION if report.has_wrong_value else printed)
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -45,10 +44,9 @@ def _check(_: argparse.Namespace) -> int:
     from pyspan._cli.check import check
 
     findings = check(before)
-    sys.stdout.write("".join(f"{line}\n" for line in findings.passed))
-    sys.stdout.flush()
+    printed = put(PROGRAM, "\n".join(findings.passed)) if findings.passed else EXIT_OK
     said = "\n".join([*findings.obstacles, *findings.notes])
-    return fail(PROGRAM, said, EXIT_FAILED if findings.obstacles else EXIT_OK)
+    return fail(PROGRAM, said, EXIT_FAILED if findings.obstacles else printed)
 
 
 def _run(words: Sequence[str]) -> NoReturn:

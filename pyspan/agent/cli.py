@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version
+from pyspan._command import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_OK, Parser, fail, installed_version, put
 from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
@@ -39,17 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.check:
         from pyspan.agent.report import configuration_text
 
-        return _print(configuration_text(loaded))
+        return put(PROGRAM, configuration_text(loaded))
     return _run(loaded)
-
-
-def _print(text: str) -> int:
-    try:
-        print(text, flush=True)  # noqa: T201 - unlike a write it also bears that there is no standard output
-    except OSError as error:
-        sys.stdout = None  # else what is left in it is tried again at the exit
-        return fail(PROGRAM, f"standard output can't be written: {error.strerror}", EXIT_FAILED)
-    return EXIT_OK
 
 
 def _run(loaded: Loaded) -> int:

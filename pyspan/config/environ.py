@@ -24,6 +24,7 @@ Value = TypeVar("Value")
 PLACE = "the environment"
 # What a count or a number of milliseconds may be: more is a slip, and would not fit where it is kept.
 MOST = 2**31 - 1
+LONGEST_SHOWN = 500
 NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 logger = logging.getLogger("pyspan.config")
@@ -31,7 +32,7 @@ logger = logging.getLogger("pyspan.config")
 
 def problem(key: str, value: object, fix: str, place: str = PLACE) -> ConfigurationError:
     """Build the error for a value that cannot be used."""
-    return ConfigurationError(f"{key}={redact(repr(value))} in {place} cannot be used: {fix}")
+    return ConfigurationError(f"{key}={_shown(value)} in {place} cannot be used: {fix}")
 
 
 # What was warned about last, by variable: each exporter and processor of a process reads the same ones.
@@ -43,10 +44,13 @@ def unusable(key: str, value: str, accepted: str, used: Value, *, shown: str | N
     instead = str(used) if shown is None else shown
     if warned.get(key) != value:
         warned[key] = value
-        logger.warning(
-            "%s=%s in %s cannot be used: give %s; now %s", key, redact(repr(value)), PLACE, accepted, instead
-        )
+        logger.warning("%s=%s in %s cannot be used: give %s; now %s", key, _shown(value), PLACE, accepted, instead)
     return used
+
+
+def _shown(value: object) -> str:
+    text = redact(repr(value))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"
 
 
 def first(environ: Mapping[str, str], *keys: str) -> tuple[str, str] | None:

@@ -25,10 +25,10 @@ def _slips(word: str, known: Sequence[str]) -> list[str]:
     from difflib import SequenceMatcher  # errors alone need it
 
     plain = _plain(word)
-    rated = [(SequenceMatcher(None, plain, _plain(name)).ratio(), name) for name in known]
     # Longer words differ by more letters; without this, `port` would be taken for `export`.
-    similar = [(rate, name) for rate, name in rated if abs(len(_plain(name)) - len(plain)) <= max(1, len(plain) // 5)]
-    best = max(similar, default=(0.0, ""))
+    similar = [name for name in known if abs(len(_plain(name)) - len(plain)) <= max(1, len(plain) // 5)]
+    rated = [(SequenceMatcher(None, plain, _plain(name)).ratio(), name) for name in similar]
+    best = max(rated, default=(0.0, ""))
     return [best[1]] if best[0] >= CUTOFF else []
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.commands import pyspan
+from tests.cli.commands import PYSPAN, environment, pyspan
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
 
@@ -164,3 +165,73 @@ def test_version_and_help() -> None:
     assert pyspan("--version").stdout == f"pyspan {version('pyspan-tracing')}\n"
     assert all(f"    {command} " in pyspan("--help").stdout for command in ("config", "check", "run"))
     assert "pyspan run -m MODULE [ARGUMENT ...]" in pyspan("run", "--help").stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_the_encoding_of_the_output_cannot_hold_is_escaped(encoding: str) -> None:
+    done = pyspan("config", OTEL_SERVICE_NAME="日本", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(done)["service.name"][0] == "\\u65e5\\u672c"
+
+
+@pytest.mark.parametrize("command", ["config", "check"])
+@pytest.mark.parametrize(
+    "variable",
+    ["OTEL_SERVICE_NAME", "OTEL_PROPAGATORS", "DD_TAGS", "PYSPAN_BAGGAGE_ATTRIBUTES", "OTEL_BSP_MAX_QUEUE_SIZE"],
+)
+def test_bytes_that_are_no_text_and_huge_values_end_in_no_traceback(command: str, variable: str) -> None:
+    for value in (os.fsdecode(b"a:\xff"), "x" * 130_000):
+        done = pyspan(command, OTEL_TRACES_EXPORTER="console", **{variable: value})
+        assert done.returncode in (0, 2), done.stderr
+        assert all(line.startswith("pyspan: ") and len(line) < 2_000 for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize("command", ["config", "check"])
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        (">/dev/full", "pyspan: standard output can't be written: No space left on device\n"),
+        (">&-", ""),
+        ("<&- 2>&-", ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_no_traceback(
+    command: str, redirection: str, said: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" {command} {redirection}', str(PYSPAN)],
+        env=environment(OTEL_TRACES_EXPORTER=f"file={tmp_path}/spans"),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stderr.endswith(said)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if said else 0)
+
+
+def test_a_reader_that_has_left_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [str(PYSPAN), "config"], env=environment(), stdout=writing, stderr=subprocess.PIPE, timeout=50, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"pyspan: standard output can't be written: Broken pipe\n")
+
+
+def test_a_folder_that_is_gone_and_no_home_change_nothing(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'rmdir "$PWD" && "$0" config', str(PYSPAN)],
+        cwd=gone,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(done) == rows(pyspan("config")) | {"service.instance.id": rows(done)["service.instance.id"]}
