@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import AttributeValue as LabelValue
 
 from pyspan._core import VERSION as _OPENTELEMETRY_SDK_VERSION
 from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
@@ -29,6 +30,7 @@ __all__ = [
     "_EMPTY_RESOURCE",
     "_OPENTELEMETRY_SDK_VERSION",
     "Attributes",
+    "LabelValue",
     "OTELResourceDetector",
     "OsResourceDetector",
     "ProcessResourceDetector",

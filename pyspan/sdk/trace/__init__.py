@@ -23,7 +23,7 @@ from pyspan.sdk.trace._config import (
     _TracerConfiguratorT,
 )
 from pyspan.sdk.trace._event import Event, EventBase
-from pyspan.sdk.trace._limits import DEFAULT_COUNT, SpanLimits
+from pyspan.sdk.trace._limits import DEFAULT_COUNT, SpanLimits, limits_of_environment
 from pyspan.sdk.trace._processor import SpanProcessor, SynchronousMultiSpanProcessor
 from pyspan.sdk.trace._provider import TracerProvider
 from pyspan.sdk.trace._readable_span import ReadableSpan
@@ -82,6 +82,8 @@ def __getattr__(name: str) -> _Any:
         from pyspan.sdk.trace import _by_hand
 
         return getattr(_by_hand, name)
+    if name == "SPAN_ATTRIBUTE_COUNT_LIMIT":  # which the SDK keeps for old code
+        return limits_of_environment().max_span_attributes
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

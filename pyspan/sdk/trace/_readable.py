@@ -60,7 +60,7 @@ def status(code: int, description: str | None) -> Status:
     return Status(_CODES[code], description)
 
 
-def instrumentation_info(scope: InstrumentationScope) -> InstrumentationInfo:
+def instrumentation_info(scope: InstrumentationScope | None) -> InstrumentationInfo | None:
     """Return the scope in its older form, with the warning that reading it gives."""
     warnings.warn(
         "You should use instrumentation_scope. Deprecated since version 1.11.1.", DeprecationWarning, stacklevel=2

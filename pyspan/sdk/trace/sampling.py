@@ -11,6 +11,7 @@ from pyspan.sdk.trace._named_samplers import _get_from_env_or_default
 from pyspan.sdk.trace._operations import CRITICAL_OPERATIONS, OperationSampler
 from pyspan.sdk.trace._rates import AdaptiveSampler, RateLimitingSampler
 from pyspan.sdk.trace._sampler import Decision, Sampler, SamplingResult
+from pyspan.sdk.trace._sampler import parent_trace_state as _get_parent_trace_state
 from pyspan.sdk.trace._sampling_experimental import (
     ComposableSampler,
     ProbabilitySampler,
@@ -44,6 +45,7 @@ __all__ = [
     "CRITICAL_OPERATIONS",
     "DEFAULT_OFF",
     "DEFAULT_ON",
+    "_KNOWN_SAMPLERS",
     "AdaptiveSampler",
     "AlwaysRecordSampler",
     "ComposableSampler",
@@ -60,6 +62,7 @@ __all__ = [
     "StaticSampler",
     "TraceIdRatioBased",
     "_get_from_env_or_default",
+    "_get_parent_trace_state",
     "composable_always_off",
     "composable_always_on",
     "composable_annotating",
@@ -68,6 +71,15 @@ __all__ = [
     "composable_traceid_ratio_based",
     "composite_sampler",
 ]
+
+_KNOWN_SAMPLERS = {
+    "always_on": ALWAYS_ON,
+    "always_off": ALWAYS_OFF,
+    "parentbased_always_on": DEFAULT_ON,
+    "parentbased_always_off": DEFAULT_OFF,
+    "traceidratio": TraceIdRatioBased,
+    "parentbased_traceidratio": ParentBasedTraceIdRatio,
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeVar, overload
 
-__all__ = ["BoundedDict", "BoundedList", "ns_to_iso_str"]
+__all__ = ["BoundedDict", "BoundedList", "get_dict_as_key", "ns_to_iso_str"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -22,6 +22,11 @@ def ns_to_iso_str(nanoseconds: int) -> str:
 
     moment = datetime.fromtimestamp(nanoseconds / 1e9, tz=timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def get_dict_as_key(labels: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Make a key of a mapping, the same for any order; lists in it become tuples."""
+    return tuple(sorted((key, tuple(value) if isinstance(value, list) else value) for key, value in labels.items()))
 
 
 class BoundedDict(MutableMapping[K, V]):

@@ -92,8 +92,10 @@ class InstrumentationInfo:
         self._name, self._version, self._schema_url = name, version, schema_url or ""
 
     @classmethod
-    def _of(cls, scope: InstrumentationScope) -> InstrumentationInfo:
-        """Build it from a scope without the warning, which is for those who build it by hand."""
+    def _of(cls, scope: InstrumentationScope | None) -> InstrumentationInfo | None:
+        """Build it from a scope without the warning, which is for those who build it by hand; a span may have none."""
+        if scope is None:
+            return None
         info = cls.__new__(cls)
         info._name, info._version, info._schema_url = scope.name, scope.version, scope.schema_url or ""
         return info

@@ -66,7 +66,7 @@ class BatchSpanProcessor(SpanProcessor):
             default_queue=QUEUE.max_spans if own else PYTHON_QUEUE,
         )
         check_exporter(span_exporter)  # after the numbers, as in the SDK
-        self.span_exporter = span_exporter
+        self._span_exporter = span_exporter
         self._component = Component("batching_span_processor", span_exporter, settings.queue_spans)
         self._shipment: Shipment | Batcher
         if isinstance(span_exporter, NativeSpanExporter) and own:
@@ -83,6 +83,11 @@ class BatchSpanProcessor(SpanProcessor):
             self._shipment = Batcher(span_exporter, settings, self._component.record)
             _exit.end_with(self, self._shipment)
         self._component.report(self, meter_provider)
+
+    @property
+    def span_exporter(self) -> SpanExporter:
+        """What the spans are given to."""
+        return self._span_exporter
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context and span.context.trace_flags.sampled:
