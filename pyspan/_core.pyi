@@ -655,8 +655,6 @@ class AsgiRequest:
     @property
     def span(self) -> Any:
         """The connection's span."""
-    def complete(self) -> None:
-        """End the span: the last message has been sent. An error of the server waits for `leave`."""
     def fail(self, error: BaseException) -> None:
         """Record what the application has raised; nothing once the span has ended."""
     def leave(self) -> None:

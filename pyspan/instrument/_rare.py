@@ -1,28 +1,17 @@
-"""What the native half of the middlewares leaves to Python: what awaits, what is rare, what frameworks differ in."""
+"""What the native half of the middlewares leaves to Python: what is rare, what frameworks differ in."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from pyspan.sdk.trace._readable import exception_description
 
-if TYPE_CHECKING:
-    from pyspan._core import AsgiRequest
-
-__all__ = ["error_type", "finish", "is_generic_server", "record_failure", "route_of", "send_last"]
+__all__ = ["error_type", "finish", "is_generic_server", "record_failure", "route_of"]
 
 GENERIC = "opentelemetry.instrumentation."
-
-
-async def send_last(
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]], message: MutableMapping[str, Any], request: AsgiRequest
-) -> None:
-    """Send the last message of an answer, then end its span."""
-    await send(message)
-    request.complete()
 
 
 def record_failure(span: Span, error: BaseException) -> None:

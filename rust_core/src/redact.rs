@@ -86,10 +86,9 @@ pub fn query(query: &str) -> Cow<'_, str> {
     let mut kept = 0;
     let mut start = 0;
     // A question mark begins the query of a URL that is itself a value.
-    for pair in query.split_inclusive(['&', ';', '?']) {
+    for pair in query.split(separates) {
         let pair_start = start;
-        start += pair.len();
-        let pair = pair.trim_end_matches(['&', ';', '?']);
+        start += pair.len() + 1;
         let Some((key, value)) = pair.split_once('=') else { continue };
         if let Cow::Owned(clean) = parameter(key, value) {
             let value_start = pair_start + key.len() + 1;
@@ -103,6 +102,10 @@ pub fn query(query: &str) -> Cow<'_, str> {
     }
     out.push_str(&query[kept..]);
     Cow::Owned(out)
+}
+
+const fn separates(letter: char) -> bool {
+    matches!(letter, '&' | ';' | '?')
 }
 
 fn parameter<'a>(key: &str, value: &'a str) -> Cow<'a, str> {

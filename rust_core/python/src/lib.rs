@@ -44,6 +44,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_functions(module)?;
     span::prepare(module.py())?;
     tracer::prepare(module.py())?;
+    http::prepare(module.py());
     callback::close_at_exit(module.py())
 }
 

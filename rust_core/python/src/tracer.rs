@@ -176,10 +176,10 @@ impl Shortcut for StartAsCurrentSpan {
     const NAME: &'static str = "start_as_current_span";
 
     #[inline]
-    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<Bound<'py, PyAny>> {
+    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let (span, request) = create_plain(call, true)?;
         span.get().keep_for_later(span.py(), request);
-        Some(span.into_any())
+        Some(Ok(span.into_any()))
     }
 
     fn plain() -> &'static PyOnceLock<Py<PyAny>> {
@@ -195,10 +195,10 @@ impl Shortcut for StartSpan {
     const NAME: &'static str = "start_span";
 
     #[inline]
-    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<Bound<'py, PyAny>> {
+    fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let (span, request) = create_plain(call, false)?;
         Span::start_with(&span, &request);
-        Some(span.into_any())
+        Some(Ok(span.into_any()))
     }
 
     fn plain() -> &'static PyOnceLock<Py<PyAny>> {

@@ -11,6 +11,8 @@ pub struct Attributes {
     field: u8,
     bytes: Vec<u8>,
     index: Vec<Entry>,
+    /// A bit for each hash that was ever set: most keys are new, which is seen here without going through the index.
+    seen: [u64; 4],
     /// How many were left out or pushed out.
     pub dropped: u32,
 }
@@ -25,28 +27,34 @@ impl Attributes {
     /// Makes an empty list whose entries are written as `field`.
     #[must_use]
     pub const fn new(field: u8) -> Self {
-        Self { field, bytes: Vec::new(), index: Vec::new(), dropped: 0 }
+        Self { field, bytes: Vec::new(), index: Vec::new(), seen: [0; 4], dropped: 0 }
     }
 
     /// Sets `key`; over `limit` keys the oldest one is dropped, at a limit of zero this one.
     #[inline(always)]
     pub fn set(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
-        let known = if self.index.is_empty() { None } else { self.find(hash_key(key.as_bytes()), key) };
-        if let Some(position) = known {
-            self.remove(position);
+        let hash = hash_key(key.as_bytes());
+        if self.may_hold(hash) {
+            self.remove_key(hash, key);
         }
-        self.set_new(key, value, limit);
+        self.push(hash, key, value, limit);
     }
 
     /// As [`Self::set`], for a key that is known not to be set.
     #[inline(always)]
     pub fn set_new(&mut self, key: &str, value: &Value<'_>, limit: Option<u32>) {
+        self.push(hash_key(key.as_bytes()), key, value, limit);
+    }
+
+    #[inline(always)]
+    fn push(&mut self, hash: u32, key: &str, value: &Value<'_>, limit: Option<u32>) {
         if limit.is_some_and(|limit| self.index.len() >= limit as usize) && !self.make_room() {
             return;
         }
         #[expect(clippy::cast_possible_truncation, reason = "a span's attributes stay far below 4 GiB")]
         let start = self.bytes.len() as u32;
-        self.index.push(Entry { hash: hash_key(key.as_bytes()), start });
+        self.index.push(Entry { hash, start });
+        self.seen[word_of(hash)] |= bit_of(hash);
         put_key_value(&mut self.bytes, self.field, key, value);
     }
 
@@ -84,6 +92,7 @@ impl Attributes {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.index.clear();
+        self.seen = [0; 4];
         self.dropped = 0;
     }
 
@@ -91,10 +100,17 @@ impl Attributes {
         self.bytes.capacity() + self.index.capacity() * size_of::<Entry>()
     }
 
-    #[inline]
-    fn find(&self, hash: u32, key: &str) -> Option<usize> {
+    #[inline(always)]
+    const fn may_hold(&self, hash: u32) -> bool {
+        self.seen[word_of(hash)] & bit_of(hash) != 0
+    }
+
+    #[inline(never)]
+    fn remove_key(&mut self, hash: u32, key: &str) {
         let same = |entry: &Entry| entry.hash == hash && self.key_at(entry.start as usize) == key.as_bytes();
-        self.index.iter().position(same)
+        if let Some(position) = self.index.iter().position(same) {
+            self.remove(position);
+        }
     }
 
     /// Reads the key of the field at `start`: tag, length, then the key as the first field inside.
@@ -135,6 +151,14 @@ fn hash_key(key: &[u8]) -> u32 {
     };
     let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 32) as u32
+}
+
+const fn word_of(hash: u32) -> usize {
+    (hash >> 6) as usize % 4
+}
+
+const fn bit_of(hash: u32) -> u64 {
+    1 << (hash % 64)
 }
 
 fn read_u64(bytes: &[u8]) -> u64 {

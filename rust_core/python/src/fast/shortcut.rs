@@ -17,7 +17,7 @@ pub trait Shortcut {
 
     /// Answers the call; `None` where the plain method has to. `PyO3` does not know that the thread is attached: drop no
     /// `Py` here, but a `Bound`.
-    fn run<'py>(call: &Call<'_, 'py, Self::Class>) -> Option<Bound<'py, PyAny>>;
+    fn run<'py>(call: &Call<'_, 'py, Self::Class>) -> Option<PyResult<Bound<'py, PyAny>>>;
 
     /// Where the plain method is kept.
     fn plain() -> &'static PyOnceLock<Py<PyAny>>;
@@ -105,10 +105,17 @@ unsafe extern "C" fn answer<S: Shortcut>(
         let (positional, by_name) = given.split_at(positional);
         let call = Call { receiver: &receiver, positional, by_name, names };
         match S::run(&call) {
-            Some(result) => result.into_ptr(),
+            Some(Ok(result)) => result.into_ptr(),
+            Some(Err(error)) => raise(py, error),
             None => ask_plain::<S>(&call),
         }
     }
+}
+
+#[cold]
+fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
+    error.restore(py);
+    null_mut()
 }
 
 #[cold]

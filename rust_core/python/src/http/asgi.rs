@@ -1,13 +1,15 @@
 //! `AsgiRequest`: an ASGI connection, which also is the `send` that its application gets.
 
+use super::asgi_last::LastMessage;
 use super::attributes::Captured;
 use super::respond::{self, Page};
 use super::served::{Opening, Progress, Served};
 use super::settings::Settings;
 use super::text::{latin1, text};
-use super::{ServerSpans, inbound, rare, spare_the_request};
+use super::{ServerSpans, inbound, spare_the_request};
 use crate::api;
 use crate::encode::{self, Text};
+use crate::fast::{Pool, Pooled};
 use crate::propagation::{Reader, ScopeHeaders, header};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -17,10 +19,18 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyspan_core::http::{Incoming, encode_path};
 use std::borrow::Cow;
 
+static POOL: Pool = Pool::new();
+
+impl Pooled for AsgiRequest {
+    fn pool() -> &'static Pool {
+        &POOL
+    }
+}
+
 /// An ASGI connection that is served; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.instrument")]
 pub struct AsgiRequest {
-    served: Served,
+    pub served: Served,
     send: Py<PyAny>,
     websocket: bool,
     page: Page,
@@ -34,7 +44,8 @@ impl AsgiRequest {
         let (changed, last) = spare_the_request(py, this.look_at(&message))?;
         let message = changed.unwrap_or(message);
         if last {
-            return rare(py)?.call_method1(intern!(py, "send_last"), (&this.send, message, slf));
+            let sending = this.send.bind(py).call1((message,))?;
+            return Ok(Bound::new(py, LastMessage::new(slf, &sending)?)?.into_any());
         }
         this.send.bind(py).call1((message,))
     }
@@ -42,11 +53,6 @@ impl AsgiRequest {
     #[getter]
     fn span(&self, py: Python<'_>) -> Py<PyAny> {
         self.served.span.clone_ref(py)
-    }
-
-    /// The last message has been sent.
-    fn complete(&self, py: Python<'_>) -> PyResult<()> {
-        self.served.complete(py)
     }
 
     /// The application, or the server, has raised `error`.

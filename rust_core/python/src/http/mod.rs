@@ -1,7 +1,9 @@
 //! Spans of a server's requests, behind `pyspan.instrument.asgi` and `pyspan.instrument.wsgi`.
 
 mod asgi;
+mod asgi_last;
 mod attributes;
+mod globals;
 mod inbound;
 mod respond;
 mod served;
@@ -9,20 +11,31 @@ mod settings;
 mod text;
 mod wsgi;
 mod wsgi_body;
+mod wsgi_whole;
 
 pub use asgi::AsgiRequest;
 pub use wsgi::WsgiRequest;
 pub use wsgi_body::WsgiBody;
 
-use crate::api::{self, Api};
+use crate::api;
 use crate::cell::GilCell;
+use crate::fast::keep_memory;
+use globals::Global;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyException;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use settings::Settings;
+
+static PROPAGATOR: Global = Global::new("opentelemetry.propagate", "get_global_textmap", "_HTTP_TEXT_FORMAT");
+static TRACER_PROVIDER: Global = Global::new("opentelemetry.trace", "get_tracer_provider", "_TRACER_PROVIDER");
+
+/// Makes requests cheap to make. To be called when the module is made.
+pub fn prepare(py: Python<'_>) {
+    keep_memory::<AsgiRequest>(py);
+    keep_memory::<WsgiRequest>(py);
+}
 
 /// Starts the span of each request; see `pyspan/_core.pyi`.
 #[pyclass(frozen, module = "pyspan.instrument")]
@@ -70,10 +83,10 @@ impl ServerSpans {
 impl ServerSpans {
     /// Returns the tracer of the provider that was given, or of the global one, which may be set at any time.
     #[inline]
-    fn tracer<'py>(&self, py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
+    fn tracer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let provider = match &self.settings.tracer_provider {
             Some(provider) => provider.bind(py).clone(),
-            None => api.trace.bind(py).call_method0(intern!(py, "get_tracer_provider"))?,
+            None => TRACER_PROVIDER.get(py)?,
         };
         if let Some((known, tracer)) = &*self.known.borrow(py)
             && known.is(&provider)
@@ -91,7 +104,7 @@ impl ServerSpans {
     fn propagator<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.settings.propagator {
             Some(propagator) => Ok(propagator.bind(py).clone()),
-            None => propagate(py)?.call_method0(intern!(py, "get_global_textmap")),
+            None => PROPAGATOR.get(py),
         }
     }
 }
@@ -106,12 +119,6 @@ pub fn is_secret(key: &str) -> bool {
 #[pyfunction]
 pub fn redact_query(query: &str) -> std::borrow::Cow<'_, str> {
     pyspan_core::redact::query(query)
-}
-
-fn propagate(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let import = || Ok(py.import("opentelemetry.propagate")?.unbind());
-    MODULE.get_or_try_init(py, import).map(|module| module.bind(py))
 }
 
 /// Returns the Python module that does what is rare or awaits.

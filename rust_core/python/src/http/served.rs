@@ -86,7 +86,7 @@ impl Served {
         opening: &Opening<'_, 'py>,
     ) -> PyResult<Self> {
         let py = spans.py();
-        let tracer = spans.get().tracer(py, api)?;
+        let tracer = spans.get().tracer(py)?;
         let style = spans.get().settings.style;
         let name = opening.name(py);
         let started_ns = if style.documents { now_ns() } else { 0 };

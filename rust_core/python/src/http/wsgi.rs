@@ -5,9 +5,11 @@ use super::respond::{self, Page};
 use super::served::{Opening, Served};
 use super::settings::Settings;
 use super::text::text;
-use super::wsgi_body::{self, WsgiBody};
+use super::wsgi_body::WsgiBody;
+use super::wsgi_whole;
 use super::{ServerSpans, inbound, spare_the_request};
 use crate::api;
+use crate::fast::{Pool, Pooled};
 use crate::propagation::Reader;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -16,6 +18,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyspan_core::http::{Incoming, encode_path};
 use std::borrow::Cow;
+
+static POOL: Pool = Pool::new();
+
+impl Pooled for WsgiRequest {
+    fn pool() -> &'static Pool {
+        &POOL
+    }
+}
 
 /// A WSGI request that is served; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.instrument")]
@@ -48,7 +58,7 @@ impl WsgiRequest {
     fn body<'py>(slf: &Bound<'py, Self>, body: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (body.py(), slf.get());
         this.served.detach(py)?;
-        if let Some(length) = wsgi_body::whole_length(&body) {
+        if let Some(length) = wsgi_whole::length(this.served.of.bind(py), &body) {
             this.served.note(py, |progress| progress.body_bytes = Some(length));
         } else if !this.is_file(&body)? {
             return Ok(Bound::new(py, WsgiBody::new(slf, &body)?)?.into_any());

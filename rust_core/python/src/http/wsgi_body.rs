@@ -6,7 +6,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyIterator};
 
 /// A body on its way to the server; see `pyspan/_core.pyi`.
 #[pyclass(frozen, module = "pyspan.instrument")]
@@ -99,15 +99,6 @@ impl Drop for WsgiBody {
     }
 }
 
-/// Returns the length of a body that is whole: nothing more is asked of the application.
-pub fn whole_length(body: &Bound<'_, PyAny>) -> Option<u64> {
-    let length = |part: Bound<'_, PyAny>| part_length(&part) as u64;
-    if let Ok(list) = body.cast_exact::<PyList>() {
-        return Some(list.iter().map(length).sum());
-    }
-    body.cast_exact::<PyTuple>().ok().map(|tuple| tuple.iter().map(length).sum())
-}
-
-fn part_length(part: &Bound<'_, PyAny>) -> usize {
+pub fn part_length(part: &Bound<'_, PyAny>) -> usize {
     part.cast::<PyBytes>().map_or(0, |part| part.as_bytes().len())
 }

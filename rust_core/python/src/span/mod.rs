@@ -430,18 +430,32 @@ impl Span {
         Bound::new(tracer.py(), Self { function: with::call, tracer: tracer.clone().unbind(), options, kind, state })
     }
 
-    /// A fresh span like this one, for each call of a decorated function.
+    /// A fresh span like this one, which starts when it is entered; for each call of a decorated function.
     #[inline]
     pub fn again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let (span, request) = Self::like(slf)?;
+        span.get().keep_for_later(slf.py(), request);
+        Ok(span)
+    }
+
+    /// As [`Self::again`], started.
+    #[inline]
+    pub fn started_again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let (span, request) = Self::like(slf)?;
+        Self::start_with(&span, &request);
+        Ok(span)
+    }
+
+    #[inline]
+    fn like<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, Self>, Request<'py>)> {
         let (py, this) = (slf.py(), slf.get());
-        let fresh = {
+        let (name, request) = {
             let state = this.state.borrow(py);
-            let mut fresh = State::new(state.name.bind(py).clone().unbind());
-            fresh.pending = Pending::keep(state.pending.request(py));
-            fresh
+            (state.name.bind(py).clone(), state.pending.request(py))
         };
-        let (tracer, state) = (this.tracer.bind(py).clone().unbind(), GilCell::new(fresh));
-        Bound::new(py, Self { function: with::call, tracer, options: this.options, kind: this.kind, state })
+        let (tracer, state) = (this.tracer.bind(py).clone().unbind(), GilCell::new(State::new(name.unbind())));
+        let span = Self { function: with::call, tracer, options: this.options, kind: this.kind, state };
+        Ok((Bound::new(py, span)?, request))
     }
 
     pub fn keep_for_later(&self, py: Python<'_>, request: Request<'_>) {

@@ -182,7 +182,7 @@ impl Drop for State {
 
 /// So many bodies a thread keeps for its next spans, each of at most so many bytes.
 const POOL_SIZE: usize = 64;
-const POOLED_BYTES: usize = 4096;
+const POOLED_BYTES: usize = 8192;
 
 thread_local! {
     #[expect(clippy::vec_box, reason = "a box moves between span and pool without copying what it holds")]

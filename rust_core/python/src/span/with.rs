@@ -150,10 +150,10 @@ pub fn run<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (py, span) = (template.py(), Span::again(template)?);
+    let (py, span) = (template.py(), Span::started_again(template)?);
     enter(&span)?;
     match function.call(args, kwargs.filter(|kwargs| !kwargs.is_empty())) {
-        Ok(result) => exit(&span, py.None().bind(py)).map(|()| result),
+        Ok(result) => exit(&span, &py.None().into_bound(py)).map(|()| result),
         Err(error) => exit(&span, &raised(py, &error)).and(Err(error)),
     }
 }
