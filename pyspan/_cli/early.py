@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 __all__ = ["too_late"]
+
+logger = logging.getLogger(__name__)
 
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 ALWAYS_THERE = {"__main__", "_distutils_hack", "opentelemetry", "pyspan", "sitecustomize"}
@@ -24,16 +27,25 @@ def too_late(modules: Collection[str]) -> str | None:
     They are what the interpreter has imported before the program, so that names which were taken from them stay as they
     are: `from flask import Flask` in a sitecustomize is a Flask without spans.
     """
-    roots = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - ALWAYS_THERE
-    libraries = _instrumented() if roots else set()
-    installed = packages_distributions() if libraries else {}
-    found = sorted(root for root in roots if libraries & {_same(name) for name in installed.get(root, ())})
+    try:
+        found = _found(modules)
+    except Exception:  # anybody's metadata
+        logger.exception("Libraries that were imported too early are not known")
+        return None
     if not found:
         return None
     return (
         f"{', '.join(found)} imported before anything could be instrumented, by a sitecustomize or a .pth file: what "
         f"was taken from there until then may stay untraced; import it in the program, or name it in {DISABLED}"
     )
+
+
+def _found(modules: Collection[str]) -> list[str]:
+    roots = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - ALWAYS_THERE
+    libraries = _instrumented() if roots else set()
+    installed = packages_distributions() if libraries else {}
+    # A folder of metadata that was left behind has no name.
+    return sorted(root for root in roots if libraries & {_same(name or "") for name in installed.get(root, ())})
 
 
 def _instrumented() -> set[str]:

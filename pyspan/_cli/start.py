@@ -69,10 +69,5 @@ def _trace() -> None:
 
 def _warn(before: Collection[str]) -> None:
     """Say it in the program alone: those that it starts are started alike, maybe by the hundred."""
-    try:
-        late = too_late(before)
-    except Exception:  # anybody's metadata
-        logger.exception("Libraries that were imported too early are not known")
-        return
-    if late:
+    if late := too_late(before):
         fail("pyspan", f"run: {late}", EXIT_OK)

@@ -208,6 +208,14 @@ def test_libraries_that_were_imported_too_early_are_named_once(app: Path) -> Non
     assert (done.stdout, done.stderr) == ("1\n", f"pyspan: run: {LATE}\n")
 
 
+def test_metadata_that_was_left_behind_is_passed_over(app: Path) -> None:
+    app.with_name("nameless-1.dist-info").mkdir()
+    app.with_name("nameless-1.dist-info").joinpath("top_level.txt").write_text("flask\n")
+    app.with_name("sitecustomize.py").write_text("import flask\n")
+    done = pyspan("run", str(app), PYTHONPATH=str(app.parent), **QUIET)
+    assert done.stderr == f"pyspan: run: {LATE.replace('flask, httpx', 'flask')}\n"
+
+
 @pytest.mark.parametrize("disabled", ["flask, httpx,httpx2", "*"])
 def test_libraries_that_shall_not_be_instrumented_may_come_early(app: Path, disabled: str) -> None:
     app.with_name("sitecustomize.py").write_text("import httpx, flask\n")
