@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.trace import SpanContext
 
 from pyspan.sdk.trace import SpanLimits, TracerProvider, _limited
 from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter
@@ -13,7 +15,14 @@ from tests.support.scripts import spans
 if TYPE_CHECKING:
     from tests.support.otlp_sink import OtlpSink
 
-LIMITS = {"max_span_attributes": 2, "max_events": 1, "max_links": 1, "max_attribute_length": 4}
+LIMITS = {
+    "max_span_attributes": 2,
+    "max_event_attributes": 1,
+    "max_link_attributes": 1,
+    "max_events": 1,
+    "max_links": 1,
+    "max_attribute_length": 4,
+}
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def test_a_value_that_is_cut_is_said_once_a_key(tracer: Any, caplog: pytest.LogC
         for _ in range(3):
             span.set_attribute("body", "long text")
         span.set_attribute("list", ["short", "x"])
-        span.add_event("event", {"body": "long text", "reason": "long text"})
+        span.add_event("event", {"reason": "long text"})
         span.set_attribute("body", "four")
     cut = "The value of attribute {!r} is cut to 4 characters"
     assert said(caplog) == [cut.format("body"), cut.format("list"), cut.format("reason")]
@@ -46,6 +55,40 @@ def test_what_a_span_had_no_room_for_is_said_once_a_name(tracer: Any, caplog: py
     assert said(caplog) == [
         f"Span '{name}' has lost 2 attributes, 1 events, 0 links to its limits" for name in ("pay", "ship")
     ]
+
+
+@pytest.mark.parametrize("odd", [{}, {"d": object()}], ids=["plain", "odd"])
+def test_what_an_event_or_a_link_had_no_room_for_is_said_once_a_name(
+    tracer: Any, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]
+) -> None:
+    too_many = {**dict.fromkeys("abc", 1), **odd}
+    for _ in range(2):
+        tracer.start_span("pay").add_event("retry", too_many)
+        tracer.start_span("pay").add_link(SpanContext(1, 2, is_remote=True), too_many)
+    lost = f"has lost {len(too_many) - 1} attributes to the limit"
+    lines = [line for line in said(caplog) if "has lost" in line]
+    assert lines == [f"Event 'retry' {lost}", f"A link of span 'pay' {lost}"]
+
+
+def test_a_log_handler_may_change_the_span_that_is_spoken_of(tracer: Any) -> None:
+    class Changing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            span.set_attribute(f"seen {len(seen)}", 1)
+            seen.append(record.getMessage())
+
+    seen: list[str] = []
+    handler = Changing()
+    _limited.logger.addHandler(handler)
+    try:
+        span = tracer.start_span("pay")
+        span.set_attribute("body", "long text")
+        span.add_event("retry", {"a": 1, "b": 1})
+        span.add_link(SpanContext(1, 2, is_remote=True), {"a": 1, "b": 1})
+        span.set_attributes(dict.fromkeys("abc", 1))
+        span.end()
+    finally:
+        _limited.logger.removeHandler(handler)
+    assert len(seen) == 4
 
 
 def test_after_a_thousand_names_no_more_are_told_and_that_is_said(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspan._core import Span
 
-__all__ = ["say_dropped", "say_shortened"]
+__all__ = ["say_dropped", "say_dropped_of_part", "say_shortened"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,14 @@ def say_dropped(span: Span) -> None:
             "OTEL_SPAN_EVENT_COUNT_LIMIT, OTEL_SPAN_LINK_COUNT_LIMIT); said once a name."
         )
         logger.warning(message, span.name, *dropped)
+
+
+def say_dropped_of_part(kind: str, name: str, dropped: int) -> None:
+    """Log how many attributes an event of this name, or a link of a span of this name, had no room for."""
+    if _is_news(kind, name):
+        of = f"Event {name!r}" if kind == "event" else f"A link of span {name!r}"
+        message = "%s has lost %d attributes to the limit (OTEL_%s_ATTRIBUTE_COUNT_LIMIT); said once a name."
+        logger.warning(message, of, dropped, kind.upper())
 
 
 def _is_news(kind: str, name: str) -> bool:

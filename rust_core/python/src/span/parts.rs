@@ -3,6 +3,7 @@
 use super::Span;
 use super::start;
 use crate::encode::{self, Room};
+use crate::limited;
 use crate::trace_state::TraceState;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,7 +29,9 @@ pub fn add_event(
     let room = part_room(span, py, limits.event_attributes);
     encode::attributes_into(py, span.api(py), attributes, &mut encoded, room)?;
     span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
+    let dropped = encoded.dropped;
     SCRATCH.set(Some(encoded));
+    say_dropped(py, "event", name, dropped);
     Ok(())
 }
 
@@ -43,8 +46,20 @@ pub fn add_plain_event(py: Python<'_>, span: &Span, name: &str, time_ns: u64, at
     if all_plain {
         span.state.borrow_mut(py).body().events.push_event(time_ns, name, &encoded, limits.events);
     }
+    let dropped = encoded.dropped;
     SCRATCH.set(Some(encoded));
+    if all_plain {
+        say_dropped(py, "event", name, dropped);
+    }
     all_plain
+}
+
+/// Says how many attributes an event or a link had no room for, if any: those of spans are said at their end.
+#[inline]
+fn say_dropped(py: Python<'_>, kind: &str, name: &str, dropped: u32) {
+    if dropped > 0 {
+        limited::say(py, "say_dropped_of_part", (kind, name, dropped));
+    }
 }
 
 /// How much each event or link may hold.
@@ -74,5 +89,7 @@ pub fn add_link(
     }
     let header = trace_state.as_ref().map_or("", |state| state.header(py));
     span.state.borrow_mut(py).body().links.push_link(linked.as_ref(), header, &encoded, limits.links);
+    let name = span.state(py).name.clone_ref(py); // a log handler may change the span
+    say_dropped(py, "link", encode::plain_text(name.bind(py)), encoded.dropped);
     Ok(())
 }
