@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace._fork import in_forked_child
-from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, check_processor, shutdown_within
+from pyspan.sdk.trace._processor import (
+    SHUTDOWN_MILLIS,
+    SpanProcessor,
+    check_processor,
+    note_failure,
+    raise_again,
+    shutdown_within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +26,8 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
 __all__ = ["ConcurrentMultiSpanProcessor"]
+
+logger = logging.getLogger(__name__)
 
 
 class ConcurrentMultiSpanProcessor(SpanProcessor):
@@ -41,17 +51,18 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
             self._span_processors += (span_processor,)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        self._call_all(lambda processor: processor.on_start(span, parent_context=parent_context))
+        self._call_all(lambda processor: processor.on_start(span, parent_context=parent_context), "start")
 
     def _on_ending(self, span: Span) -> None:
-        self._call_all(lambda processor: processor._on_ending(span))
+        self._call_all(lambda processor: processor._on_ending(span), "end")
 
     def on_end(self, span: ReadableSpan) -> None:
-        self._call_all(lambda processor: processor.on_end(span))
+        self._call_all(lambda processor: processor.on_end(span), "end")
 
     def shutdown(self) -> None:
         """Shut down all."""
-        self._call_all(lambda processor: shutdown_within(processor, SHUTDOWN_MILLIS))
+        for future in self._submit(lambda processor: shutdown_within(processor, SHUTDOWN_MILLIS)):
+            future.result()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all; False where one failed or the time was up."""
@@ -59,16 +70,21 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
 
         futures = self._submit(lambda processor: processor.force_flush(timeout_millis))
         done, late = wait(futures, timeout_millis / 1000)
-        return not late and all(future.result() is not False for future in done)
+        return all([_is_flushed(future) for future in done]) and not late  # noqa: C419 - each may have failed
 
     def _start_threads(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         self._executor = ThreadPoolExecutor(max_workers=self._num_threads)
 
-    def _call_all(self, call: Callable[[SpanProcessor], object]) -> None:
+    def _call_all(self, call: Callable[[SpanProcessor], object], at: str) -> None:
+        raised: BaseException | None = None
         for future in self._submit(call):
-            future.result()
+            try:
+                future.result()
+            except BaseException as error:  # noqa: BLE001, PERF203 - each may have failed
+                raised = note_failure(error, at, raised)
+        raise_again(raised)
 
     def _submit(self, call: Callable[[SpanProcessor], object]) -> list[Future[Any]]:
         return [self._submit_one(call, processor) for processor in self._span_processors]
@@ -78,6 +94,14 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
             return self._executor.submit(call, processor)
         except RuntimeError:  # Python is exiting and takes no more work: at-exit hooks still need their last flush
             return _done(call, processor)
+
+
+def _is_flushed(future: Future[Any]) -> bool:
+    try:
+        return future.result() is not False
+    except Exception:  # anybody's code
+        logger.exception("A span processor could not be flushed.")
+        return False
 
 
 def _done(call: Callable[[SpanProcessor], object], processor: SpanProcessor) -> Future[Any]:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from pyspan._core import Span
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
-__all__ = ["SHUTDOWN_MILLIS", "SpanProcessor", "SynchronousMultiSpanProcessor", "check_processor", "shutdown_within"]
+__all__ = [
+    "SHUTDOWN_MILLIS",
+    "SpanProcessor",
+    "SynchronousMultiSpanProcessor",
+    "check_processor",
+    "note_failure",
+    "raise_again",
+    "shutdown_within",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +36,10 @@ SHUTDOWN_MILLIS = 5_000
 
 
 class SpanProcessor:
-    """Is told when spans start and end, in the thread where they do; what it raises is logged and goes no further."""
+    """Is told when spans start and end, in the thread where they do.
+
+    What it raises is logged and goes no further; what is no `Exception`, such as a keyboard interrupt, goes on.
+    """
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Take note of a span that has just started and can be written to."""
@@ -68,16 +79,31 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
             self._on_change()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        raised: BaseException | None = None
         for processor in self._span_processors:
-            processor.on_start(span, parent_context=parent_context)
+            try:
+                processor.on_start(span, parent_context=parent_context)
+            except BaseException as error:  # noqa: BLE001, PERF203 - those after it are told too
+                raised = note_failure(error, "start", raised)
+        raise_again(raised)
 
     def _on_ending(self, span: Span) -> None:
+        raised: BaseException | None = None
         for processor in self._span_processors:
-            processor._on_ending(span)
+            try:
+                processor._on_ending(span)
+            except BaseException as error:  # noqa: BLE001, PERF203 - likewise
+                raised = note_failure(error, "end", raised)
+        raise_again(raised)
 
     def on_end(self, span: ReadableSpan) -> None:
+        raised: BaseException | None = None
         for processor in self._span_processors:
-            processor.on_end(span)
+            try:
+                processor.on_end(span)
+            except BaseException as error:  # noqa: BLE001, PERF203 - likewise
+                raised = note_failure(error, "end", raised)
+        raise_again(raised)
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Shut down all; those that take a timeout share the time there is."""
@@ -119,9 +145,27 @@ def _is_ours(part: object, method: str) -> bool:
 
 def _flush_within(processor: SpanProcessor, seconds: float) -> bool:
     flush = partial(processor.force_flush, int(seconds * 1000))
-    if _is_ours(processor, "force_flush"):
-        return flush() is not False
-    return call_within(lambda: flush() is not False, seconds, f"{type(processor).__name__}.force_flush()") is True
+    try:
+        if _is_ours(processor, "force_flush"):
+            return flush() is not False
+        return call_within(lambda: flush() is not False, seconds, f"{type(processor).__name__}.force_flush()") is True
+    except Exception:  # anybody's code, and the others have spans to export too
+        logger.exception("%s could not be flushed", type(processor).__name__)
+        return False
+
+
+def note_failure(error: BaseException, at: str, raised: BaseException | None) -> BaseException | None:
+    """Log what a processor raised; what is no `Exception` is the application's, and the first one is kept."""
+    if not isinstance(error, Exception):
+        return raised or error
+    logger.error("a span processor failed at the %s of a span", at, exc_info=error)
+    return raised
+
+
+def raise_again(raised: BaseException | None) -> None:
+    """Raise what was kept, if anything was."""
+    if raised is not None:
+        raise raised
 
 
 def shutdown_within(part: object, timeout_millis: float) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace as trace_api
 
 from pyspan import _core
+from pyspan._printable import described
 from pyspan.config.names import OTEL_SDK_DISABLED
 from pyspan.sdk._environment import is_on, redacts
 from pyspan.sdk.resources import Resource
@@ -50,6 +51,7 @@ class TracerProvider(trace_api.TracerProvider):
     `meter_provider`, by default the global one, reads the counts of `pyspan.stats()` as the metrics `otel.sdk.span.*`.
     Sampled spans that are open for `export_open_spans_after` seconds are exported as they are then, as
     `pyspan.configure()` has it.
+    A `resource` that is a mapping is one of these attributes, beside those that are detected.
     Secrets are redacted as they are set, unless `redact` is False or, where it is None, PYSPAN_REDACT says false.
 
     Raises:
@@ -59,7 +61,7 @@ class TracerProvider(trace_api.TracerProvider):
     def __init__(
         self,
         sampler: sampling.Sampler | None = None,
-        resource: Resource | None = None,
+        resource: Resource | Mapping[str, Any] | None = None,
         shutdown_on_exit: bool = True,
         active_span_processor: SynchronousMultiSpanProcessor | ConcurrentMultiSpanProcessor | None = None,
         id_generator: IdGenerator | None = None,
@@ -70,7 +72,7 @@ class TracerProvider(trace_api.TracerProvider):
         redact: bool | None = None,
         _tracer_configurator: _TracerConfiguratorT | None = None,
     ) -> None:
-        resource = Resource.create({}) if resource is None else resource
+        resource = _resource(resource)
         self.sampler = checked(sampler) if sampler else sampling._get_from_env_or_default(resource)
         self.id_generator = id_generator or RandomIdGenerator()
         self._span_limits = span_limits or limits_of_environment()
@@ -117,14 +119,11 @@ class TracerProvider(trace_api.TracerProvider):
         """
         if self._disabled:
             return trace_api.NoOpTracer()
-        if not instrumenting_module_name:
+        name = _text("name", instrumenting_module_name) or ""
+        if not name:
             logger.error("get_tracer called with missing module name.")
-        scope = InstrumentationScope(
-            _text("name", instrumenting_module_name) or "",
-            _text("version", instrumenting_library_version) or "",
-            _text("schema_url", schema_url),
-            _mapping(attributes),
-        )
+        version = _text("version", instrumenting_library_version) or ""
+        scope = _scope(name, version, _text("schema_url", schema_url), attributes)
         return self._tracers.find(scope, self._make_tracer)  # type: ignore[return-value]  # registered as one in pyspan.sdk.trace
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
@@ -204,11 +203,21 @@ def _register_with_sdk() -> None:
         theirs.register(TracerProvider)
 
 
+def _resource(given: Any) -> Resource:
+    if given is None or isinstance(given, Mapping):
+        return Resource.create(given)
+    if hasattr(given, "attributes"):
+        return given  # type: ignore[no-any-return]  # ours, the SDK's or a mock
+    logger.error("TracerProvider called with resource=%s, which is none; the detected one is used.", described(given))
+    return Resource.create()
+
+
 def _resource_attributes(resource: Resource) -> Mapping[str, Any]:
     attributes: object = resource.attributes
     if isinstance(attributes, Mapping):
         return attributes
-    logger.error("TracerProvider called with resource=%r, whose attributes are no mapping; without them.", resource)
+    message = "TracerProvider called with resource=%s, whose attributes are no mapping; without them."
+    logger.error(message, described(resource))
     return {}
 
 
@@ -217,12 +226,32 @@ def _text(argument: str, value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        logger.error("get_tracer called with %s=%r, which is no text; its str() is used.", argument, value)
-    return str(value).encode(errors="replace").decode()  # lone surrogates, which UTF-8 cannot hold, become "?"
+        message = "get_tracer called with %s=%s, which is no text; its str() is used."
+        logger.error(message, argument, described(value))
+    return _str(value).encode(errors="replace").decode()  # lone surrogates, which UTF-8 cannot hold, become "?"
+
+
+def _str(value: object) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)  # as it is: what a subclass answers is anybody's code
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - likewise
+        return described(value)
+
+
+def _scope(name: str, version: str, schema_url: str | None, attributes: Any) -> InstrumentationScope:
+    try:
+        return InstrumentationScope(name, version, schema_url, _mapping(attributes))
+    except Exception as error:  # noqa: BLE001 - anybody's mapping; one that holds itself recurses
+        message = "get_tracer called with attributes that cannot be read (%s); they are left out."
+        logger.error(message, described(error))  # noqa: TRY400 - the traceback of a recursion takes 1,000 lines
+        return InstrumentationScope(name, version, schema_url)
 
 
 def _mapping(attributes: Any) -> Attributes:
     if attributes is None or isinstance(attributes, Mapping):
         return attributes
-    logger.error("get_tracer called with attributes=%r, which is no mapping; they are left out.", attributes)
+    message = "get_tracer called with attributes=%s, which is no mapping; they are left out."
+    logger.error(message, described(attributes))
     return None

@@ -1,6 +1,7 @@
 //! The objects of the OpenTelemetry API that the hot path touches, looked up once.
 
 use crate::cell::GilCell;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -61,7 +62,7 @@ impl Api {
             ],
             status_codes: [member(&code, "UNSET")?, member(&code, "OK")?, member(&code, "ERROR")?],
             status_type: class(trace.as_any(), "Status")?,
-            exception_type: py.get_type::<pyo3::exceptions::PyException>().unbind(),
+            exception_type: py.get_type::<PyException>().unbind(),
             empty_tuple: PyTuple::empty(py).unbind(),
             logger: py.import("logging")?.call_method1("getLogger", ("pyspan.sdk.trace",))?.unbind(),
             pool: GilCell::new(Vec::new()),
@@ -109,14 +110,23 @@ impl Api {
         Some([StatusCode::Unset, StatusCode::Ok, StatusCode::Error][position])
     }
 
-    /// Returns the OTLP number of a `SpanKind` (1 internal to 5 consumer); anything else counts as internal.
+    /// Returns the OTLP number of a `SpanKind` (1 internal to 5 consumer); anything else counts as internal, with a log
+    /// line, but for None, which stands for the default.
     #[inline]
     pub fn kind_number(&self, kind: Option<&Bound<'_, PyAny>>) -> u8 {
         let Some(kind) = kind else { return 1 };
-        let position = self.kinds.iter().position(|known| known.is(kind)).unwrap_or(0);
+        let Some(position) = self.kinds.iter().position(|known| known.is(kind)) else { return self.unknown_kind(kind) };
         #[expect(clippy::cast_possible_truncation, reason = "one of five")]
         let number = position as u8 + 1;
         number
+    }
+
+    #[cold]
+    fn unknown_kind(&self, kind: &Bound<'_, PyAny>) -> u8 {
+        if !kind.is_none() {
+            warn(kind.py(), &self.logger, "kind=%s is no `SpanKind`, the span is INTERNAL", &[kind]);
+        }
+        1
     }
 }
 
@@ -124,20 +134,33 @@ fn class(of: &Bound<'_, PyAny>, name: &str) -> PyResult<Py<PyType>> {
     Ok(of.getattr(name)?.cast_into::<PyType>()?.unbind())
 }
 
-/// Logs a warning as the SDK does: never raises.
+/// Logs a warning as the SDK does: never raises. What the arguments say is asked for here, since not every handler of a
+/// log stops what their `str()` raises.
 #[cold]
 pub fn warn(py: Python<'_>, logger: &Py<PyAny>, message: &str, args: &[&Bound<'_, PyAny>]) {
-    let all = std::iter::once(PyString::new(py, message).into_any()).chain(args.iter().map(|arg| (*arg).clone()));
-    let outcome =
-        PyTuple::new(py, all.collect::<Vec<_>>()).and_then(|all| logger.bind(py).call_method1("warning", all));
+    let texts = args.iter().map(|arg| arg.str().unwrap_or_else(|_| unprintable(arg)));
+    let all: Vec<_> = std::iter::once(PyString::new(py, message)).chain(texts).collect();
+    let outcome = PyTuple::new(py, all).and_then(|all| logger.bind(py).call_method1("warning", all));
     if let Err(error) = outcome {
         error.write_unraisable(py, None);
     }
 }
 
-/// Logs an exception that must not reach the user's code.
+/// Stands for an object whose `str()` raises.
 #[cold]
-pub fn log_exception(py: Python<'_>, logger: &Py<PyAny>, message: &str, error: PyErr) {
+pub fn unprintable<'py>(object: &Bound<'py, PyAny>) -> Bound<'py, PyString> {
+    let name =
+        object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned());
+    PyString::new(object.py(), &format!("<unprintable {name}>"))
+}
+
+/// Logs an exception that must not reach the user's code. What is no `Exception`, such as a keyboard interrupt or the
+/// end of a time limit, is the user's: it is not logged, but returned.
+#[cold]
+pub fn log_exception(py: Python<'_>, logger: &Py<PyAny>, message: &str, error: PyErr) -> PyResult<()> {
+    if !error.is_instance_of::<PyException>(py) {
+        return Err(error);
+    }
     let kwargs = PyDict::new(py);
     let outcome = kwargs
         .set_item("exc_info", error.into_value(py))
@@ -145,6 +168,7 @@ pub fn log_exception(py: Python<'_>, logger: &Py<PyAny>, message: &str, error: P
     if let Err(error) = outcome {
         error.write_unraisable(py, None);
     }
+    Ok(())
 }
 
 static READABLE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();

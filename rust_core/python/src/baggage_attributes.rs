@@ -29,10 +29,10 @@ impl Patterns {
 
     /// Sets what is taken of `context`, by default the current one, on `span`.
     #[cold]
-    pub fn set_on(&self, py: Python<'_>, api: &Api, span: &Span, context: Option<&Bound<'_, PyAny>>) {
+    pub fn set_on(&self, py: Python<'_>, api: &Api, span: &Span, context: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         match self.pick(py, api, context) {
             Ok(Some(picked)) => span.set_all(py, &picked),
-            Ok(None) => {}
+            Ok(None) => Ok(()),
             Err(error) => api::log_exception(py, &api.logger, "the baggage could not be read", error),
         }
     }

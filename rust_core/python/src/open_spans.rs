@@ -60,11 +60,10 @@ impl OpenSpans {
 
 /// Takes note of a span that has just started.
 #[cold]
-pub fn note(recorder: &Recorder, span: &Bound<'_, Span>) {
-    let py = span.py();
-    if let Err(error) = try_note(recorder, span) {
-        api::log_exception(py, &recorder.api.logger, "an open span could not be taken note of", error);
-    }
+pub fn note(recorder: &Recorder, span: &Bound<'_, Span>) -> PyResult<()> {
+    try_note(recorder, span).or_else(|error| {
+        api::log_exception(span.py(), &recorder.api.logger, "an open span could not be taken note of", error)
+    })
 }
 
 fn try_note(recorder: &Recorder, span: &Bound<'_, Span>) -> PyResult<()> {

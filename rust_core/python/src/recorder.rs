@@ -247,8 +247,8 @@ impl Recorder {
         kept.map(|kept| kept.getattr(py, name)).transpose()
     }
 
-    /// Hands an ended span to the queues and the Python processors. An error is what a signal's handler has raised while
-    /// the span waited for room.
+    /// Hands an ended span to the queues and the Python processors. An error is what a processor has raised that is no
+    /// `Exception`, or a signal's handler while the span waited for room; the span has gone everywhere all the same.
     #[inline]
     pub fn finish(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
@@ -261,56 +261,55 @@ impl Recorder {
         if span.get().has_dropped(py) {
             limited::say(py, "say_dropped", (span,));
         }
-        if let Some(processor) = &processor {
-            self.notify(py, processor, "_on_ending", span);
-        }
-        if let Some(processor) = &processor {
-            self.notify(py, processor, "on_end", span);
-        }
+        let told = processor.map_or(Ok(()), |processor| self.tell_end(&processor, span));
         // Last, since processors may redact what is to leave the process.
-        if sampled { self.push_to_queues(span) } else { Ok(()) }
+        let pushed = if sampled { self.push_to_queues(span) } else { Ok(()) };
+        told.and(pushed)
     }
 
     /// One queue is the rule; more are looped over by index, because a push may run Python, which may add some.
     #[inline]
     fn push_to_queues(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
-        let mut position = 0;
+        let (mut position, mut done) = (0, Ok(()));
         loop {
             let (queue, count) = {
                 let queues = &self.state.borrow(py).queues;
                 (queues.get(position).map(|queue| queue.bind(py).clone()), queues.len())
             };
-            let Some(queue) = queue else { return Ok(()) };
-            push(span, queue.get())?;
+            let Some(queue) = queue else { return done };
+            done = done.and(push(span, queue.get()).map(drop));
             position += 1;
             if position >= count {
-                return Ok(());
+                return done;
             }
         }
     }
 
-    fn notify(&self, py: Python<'_>, processor: &Bound<'_, PyAny>, method: &str, span: &Bound<'_, Span>) {
-        if let Err(error) = processor.call_method1(method, (span,)) {
-            api::log_exception(py, &self.api.logger, "a span processor failed at the end of a span", error);
-        }
+    fn tell_end(&self, processor: &Bound<'_, PyAny>, span: &Bound<'_, Span>) -> PyResult<()> {
+        let ending = self.notify(processor, "_on_ending", span);
+        ending.and(self.notify(processor, "on_end", span))
     }
 
-    /// Counts the start of a recording span and tells the Python processors.
+    fn notify(&self, processor: &Bound<'_, PyAny>, method: &str, span: &Bound<'_, Span>) -> PyResult<()> {
+        let (py, told) = (span.py(), processor.call_method1(method, (span,)));
+        told.map(drop).or_else(|error| {
+            api::log_exception(py, &self.api.logger, "a span processor failed at the end of a span", error)
+        })
+    }
+
+    /// Counts the start of a recording span and tells the Python processors. An error is what they have raised that is no
+    /// `Exception`.
     #[inline]
-    pub fn announce(&self, span: &Bound<'_, Span>, context: Option<&Bound<'_, PyAny>>, start: Start) {
+    pub fn announce(&self, span: &Bound<'_, Span>, context: Option<&Bound<'_, PyAny>>, start: Start) -> PyResult<()> {
         let py = span.py();
         let (processor, is_noted) = {
             let mut state = self.state.borrow_mut(py);
             state.counts.start(start);
             (state.processor.as_ref().map(|processor| processor.bind(py).clone()), state.open.is_some())
         };
-        if is_noted {
-            open_spans::note(self, span);
-        }
-        if let Some(processor) = processor {
-            self.tell_start(py, &processor, span, context);
-        }
+        let noted = if is_noted { open_spans::note(self, span) } else { Ok(()) };
+        noted.and(processor.map_or(Ok(()), |processor| self.tell_start(py, &processor, span, context)))
     }
 
     fn tell_start(
@@ -319,15 +318,15 @@ impl Recorder {
         processor: &Bound<'_, PyAny>,
         span: &Bound<'_, Span>,
         context: Option<&Bound<'_, PyAny>>,
-    ) {
+    ) -> PyResult<()> {
         let kwargs = PyDict::new(py);
         let told = kwargs.set_item("parent_context", context).and_then(|()| {
             let args = PyTuple::new(py, [span])?;
             processor.call_method("on_start", args, Some(&kwargs))
         });
-        if let Err(error) = told {
-            api::log_exception(py, &self.api.logger, "a span processor failed at the start of a span", error);
-        }
+        told.map(drop).or_else(|error| {
+            api::log_exception(py, &self.api.logger, "a span processor failed at the start of a span", error)
+        })
     }
 }
 

@@ -48,7 +48,7 @@ impl Tracer {
         };
         let span = Span::create(slf, name, kind.as_ref(), options)?;
         let request = Request { context, attributes, links, start_time };
-        Span::start_with(&span, &request);
+        Span::start_with(&span, &request)?;
         Ok(span.into_any())
     }
 
@@ -197,8 +197,7 @@ impl Shortcut for StartSpan {
     #[inline]
     fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let (span, request) = create_plain(call, false)?;
-        Span::start_with(&span, &request);
-        Some(Ok(span.into_any()))
+        Some(Span::start_with(&span, &request).map(|()| span.into_any()))
     }
 
     fn plain() -> &'static PyOnceLock<Py<PyAny>> {

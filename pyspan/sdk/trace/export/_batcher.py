@@ -204,7 +204,14 @@ class Batcher:
 
     def _export(self, spans: list[ReadableSpan]) -> str:
         begun = time.monotonic()
-        error = export_to(self._exporter, spans)
+        try:
+            error = export_to(self._exporter, spans)
+        except BaseException as raised:
+            if threading.current_thread() is not self._thread:
+                self._count("failed", len(spans))
+                raise  # an exit or an interrupt of the application, which is flushing
+            logger.exception("Exception while exporting Span.")  # here it is nobody's, and must not end the thread
+            error = type(raised).__qualname__
         self._on_operation(time.monotonic() - begun, error)
         return "exported" if error is None else "failed"
 

@@ -25,6 +25,9 @@ __all__ = ["SimpleSpanProcessor"]
 
 logger = logging.getLogger(__name__)
 
+# The type of an error where an export was left by what is no `Exception`, such as a keyboard interrupt.
+INTERRUPTED = "_OTHER"
+
 
 class SimpleSpanProcessor(SpanProcessor):
     """Hands each sampled span to the exporter in the thread that ends it, which waits.
@@ -58,9 +61,12 @@ class SimpleSpanProcessor(SpanProcessor):
     def _export(self, span: ReadableSpan) -> None:
         self._counts["taken"] += 1
         begun = time.monotonic()
-        error = export_to(self.span_exporter, (span,))
-        self._component.record(time.monotonic() - begun, error)
-        self._counts["exported" if error is None else "failed"] += 1
+        error: str | None = INTERRUPTED
+        try:
+            error = export_to(self.span_exporter, (span,))
+        finally:  # what is no Exception goes on to the application, and the span is counted
+            self._component.record(time.monotonic() - begun, error)
+            self._counts["exported" if error is None else "failed"] += 1
 
     def _points(self) -> Iterable[Point]:
         counts = self._counts

@@ -69,7 +69,7 @@ pub fn set_items(
     for item in mapping.cast::<PyMapping>()?.items()?.iter().skip(skipped) {
         let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
         match item_key(py, api, &key) {
-            Some(key) => set(Some(key.as_str()), &encode_item(py, api, key.as_str(), &value, room).as_value()),
+            Some(key) => set(Some(key.as_str()), &encode_item(py, api, key.as_str(), &value, room)?.as_value()),
             None => set(None, &Value::Null),
         }
     }

@@ -29,7 +29,11 @@ pub fn text_of<'a>(string: &'a Bound<'_, PyString>) -> Text<'a> {
 /// Replaces each lone surrogate by one replacement character.
 #[cold]
 pub fn replaced(string: &Bound<'_, PyString>) -> String {
-    let encoded = string.call_method1("encode", ("utf-16-le", "surrogatepass"));
+    // SAFETY: a live string and two C strings; the method of the same purpose may be overridden by a subclass.
+    let encoded = unsafe {
+        let made = ffi::PyUnicode_AsEncodedString(string.as_ptr(), c"utf-16-le".as_ptr(), c"surrogatepass".as_ptr());
+        Bound::from_owned_ptr_or_err(string.py(), made)
+    };
     let units = encoded.and_then(|encoded| Ok(encoded.cast::<PyBytes>()?.as_bytes().to_vec())).unwrap_or_default();
     let units: Vec<u16> = units.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
     String::from_utf16_lossy(&units)

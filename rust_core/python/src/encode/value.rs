@@ -44,13 +44,20 @@ impl Encoded<'_> {
 }
 
 /// Converts the value of `key`; odd types become their `str()`, or null where that says nothing, with a warning.
-pub fn encode_item<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+/// An error is what they raised that is no `Exception`.
+pub fn encode_item<'a>(
+    py: Python<'_>,
+    api: &Api,
+    key: &str,
+    value: &'a Bound<'_, PyAny>,
+    room: Room,
+) -> PyResult<Encoded<'a>> {
     if let Some(marker) = marker(key, value, room) {
-        return marker;
+        return Ok(marker);
     }
     let room = Room { redaction: room.redaction.under(key), ..room };
     if let Some(plain) = encode_plain(value, room) {
-        return Encoded::Borrowed(plain);
+        return Ok(Encoded::Borrowed(plain));
     }
     encode_odd(py, api, key, value, room)
 }
@@ -88,10 +95,16 @@ fn encode_int<'a>(value: &Bound<'_, PyAny>) -> Encoded<'a> {
 }
 
 #[cold]
-fn encode_odd<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+fn encode_odd<'a>(
+    py: Python<'_>,
+    api: &Api,
+    key: &str,
+    value: &'a Bound<'_, PyAny>,
+    room: Room,
+) -> PyResult<Encoded<'a>> {
     let mut walk =
         Walk { py, api, room, bytes_left: MAX_BYTES, is_shortened: false, is_cut: false, is_too_deep: false };
-    let encoded = walk.odd(value, VALUE_DEPTH);
+    let encoded = walk.odd(value, VALUE_DEPTH)?;
     if walk.is_shortened {
         limited::say(py, "say_shortened", (key, room.length));
     }
@@ -101,7 +114,7 @@ fn encode_odd<'a>(py: Python<'_>, api: &Api, key: &str, value: &'a Bound<'_, PyA
     if walk.is_cut {
         api::warn(py, &api.logger, "attribute value takes more than 4 MiB, the rest is cut off", &[]);
     }
-    encoded
+    Ok(encoded)
 }
 
 /// The way through one value and the containers in it.
@@ -117,30 +130,30 @@ struct Walk<'py, 'api> {
 
 impl Walk<'_, '_> {
     #[inline]
-    fn any<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
-        encode_plain(value, self.room).map_or_else(|| self.odd(value, depth), Encoded::Borrowed)
+    fn any<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> PyResult<Encoded<'a>> {
+        encode_plain(value, self.room).map_or_else(|| self.odd(value, depth), |plain| Ok(Encoded::Borrowed(plain)))
     }
 
-    fn odd<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
+    fn odd<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> PyResult<Encoded<'a>> {
         if value.is_none() {
-            return Encoded::Borrowed(Value::Null);
+            return Ok(Encoded::Borrowed(Value::Null));
         }
         if let Ok(bytes) = value.cast::<PyBytes>() {
-            return Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
+            return Ok(Encoded::Borrowed(Value::Bytes(bytes.as_bytes())));
         }
         if let Ok(text) = value.cast::<PyString>() {
-            return encode_text(text, self.room, &mut self.is_shortened);
+            return Ok(encode_text(text, self.room, &mut self.is_shortened));
         }
         if value.is_instance_of::<PyInt>() {
-            return encode_int(value);
+            return Ok(encode_int(value));
         }
         if let Ok(number) = value.cast::<PyFloat>() {
-            return Encoded::Borrowed(Value::Double(number.value()));
+            return Ok(Encoded::Borrowed(Value::Double(number.value())));
         }
         self.container(value, depth)
     }
 
-    fn container<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> Encoded<'a> {
+    fn container<'a>(&mut self, value: &'a Bound<'_, PyAny>, depth: u32) -> PyResult<Encoded<'a>> {
         let is_sequence =
             value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.cast::<PySequence>().is_ok();
         let is_mapping = !is_sequence && value.cast::<PyMapping>().is_ok();
@@ -150,16 +163,16 @@ impl Walk<'_, '_> {
         let inner_depth = depth + if is_sequence { ARRAY_DEPTH } else { MAP_DEPTH };
         if inner_depth > MAX_DEPTH {
             self.is_too_deep = true;
-            return Encoded::Borrowed(Value::Null);
+            return Ok(Encoded::Borrowed(Value::Null));
         }
         let encoded = if is_sequence {
             self.sequence(value, inner_depth).map(Encoded::Array)
         } else {
             self.mapping(value, inner_depth).map(Encoded::Map)
         };
-        encoded.unwrap_or_else(|error| {
-            api::log_exception(self.py, &self.api.logger, "attribute value could not be read, it becomes null", error);
-            Encoded::Borrowed(Value::Null)
+        encoded.or_else(|error| {
+            api::log_exception(self.py, &self.api.logger, "attribute value could not be read, it becomes null", error)?;
+            Ok(Encoded::Borrowed(Value::Null))
         })
     }
 
@@ -167,7 +180,7 @@ impl Walk<'_, '_> {
         let mut out = Vec::new();
         for element in value.try_iter()? {
             let element = element?;
-            let encoded = self.any(&element, depth);
+            let encoded = self.any(&element, depth)?;
             let start = out.len();
             put_array_element(&mut out, &encoded.as_value());
             self.count(&mut out, start, &encoded);
@@ -184,7 +197,7 @@ impl Walk<'_, '_> {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let Some(key) = item_key(self.py, self.api, &key) else { continue };
             let marker = marker(key.as_str(), &value, self.room);
-            let encoded = marker.unwrap_or_else(|| self.any(&value, depth));
+            let encoded = marker.map_or_else(|| self.any(&value, depth), Ok)?;
             let start = out.len();
             put_key_value(&mut out, 1, key.as_str(), &encoded.as_value());
             self.count(&mut out, start, &encoded);
@@ -215,7 +228,7 @@ impl Walk<'_, '_> {
 }
 
 /// Takes `str()` where the type defines one.
-fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>, room: Room) -> Encoded<'a> {
+fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>, room: Room) -> PyResult<Encoded<'a>> {
     let kind = value.get_type();
     api::warn(
         py,
@@ -224,16 +237,16 @@ fn encode_unknown<'a>(py: Python<'_>, api: &Api, value: &Bound<'_, PyAny>, room:
         &[kind.as_any()],
     );
     if !says_something(value) {
-        return Encoded::Borrowed(Value::Null);
+        return Ok(Encoded::Borrowed(Value::Null));
     }
     match value.str() {
         Ok(text) => {
             let text = text.to_string_lossy();
-            Encoded::Text(room.redaction.clean(&text).unwrap_or_else(|| text.into_owned()))
+            Ok(Encoded::Text(room.redaction.clean(&text).unwrap_or_else(|| text.into_owned())))
         }
         Err(error) => {
-            api::log_exception(py, &api.logger, "str() of an attribute value failed, it becomes null", error);
-            Encoded::Borrowed(Value::Null)
+            api::log_exception(py, &api.logger, "str() of an attribute value failed, it becomes null", error)?;
+            Ok(Encoded::Borrowed(Value::Null))
         }
     }
 }

@@ -22,7 +22,6 @@ use crate::cell::GilCell;
 use crate::fast::keep_memory;
 use globals::Global;
 use pyo3::PyTraverseError;
-use pyo3::exceptions::PyException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -128,13 +127,8 @@ fn rare(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     MODULE.get_or_try_init(py, import).map(|module| module.bind(py))
 }
 
-/// Logs what failed: a span is not worth a request. What is no `Exception`, such as a keyboard interrupt, goes on.
+/// Logs what failed: a span is not worth a request.
 fn spare_the_request<T: Default>(py: Python<'_>, outcome: PyResult<T>) -> PyResult<T> {
-    match outcome {
-        Err(error) if error.is_instance_of::<PyException>(py) => {
-            api::log_exception(py, &api::get(py)?.logger, "a request could not be traced", error);
-            Ok(T::default())
-        }
-        outcome => outcome,
-    }
+    let log = |error| api::log_exception(py, &api::get(py)?.logger, "a request could not be traced", error);
+    outcome.or_else(|error| log(error).map(|()| T::default()))
 }

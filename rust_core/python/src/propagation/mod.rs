@@ -20,7 +20,7 @@ use formats::Format;
 use names::Names;
 use outgoing::Outgoing;
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -72,7 +72,12 @@ impl Propagator {
         headers: &Bound<'py, PyAny>,
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.read(headers.py(), names::get(headers.py())?, &Reader::of_pairs(headers)?, context)
+        let (py, names) = (headers.py(), names::get(headers.py())?);
+        let reader = Reader::of_pairs(headers).or_else(|error| {
+            spare_the_caller(py, names, "headers could not be read, they are taken for absent", Err(error))?;
+            Ok::<_, PyErr>(Reader::Pairs(Vec::new()))
+        })?;
+        self.read(py, names, &reader, context)
     }
 
     #[pyo3(signature = (carrier, context=None, setter=None))]
@@ -257,13 +262,7 @@ fn is_overridden(propagator: &Bound<'_, Propagator>) -> PyResult<bool> {
 }
 
 /// Logs what the user's carrier, its getter or setter or another propagator raised: a trace is not worth a failed
-/// request. What is no `Exception`, such as a keyboard interrupt, goes on.
+/// request.
 fn spare_the_caller(py: Python<'_>, names: &Names, message: &str, outcome: PyResult<()>) -> PyResult<()> {
-    match outcome {
-        Err(error) if error.is_instance_of::<PyException>(py) => {
-            api::log_exception(py, &names.logger, message, error);
-            Ok(())
-        }
-        outcome => outcome,
-    }
+    outcome.or_else(|error| api::log_exception(py, &names.logger, message, error))
 }

@@ -42,13 +42,17 @@ pub fn span_by_hand<'py>(
         known::keep(py, identity.context, identity.trace_state, &context);
     }
     if let Some(links) = links {
-        span.get().add_links(py, links);
+        span.get().add_links(py, links)?;
     }
     Ok(span)
 }
 
 /// Starts such a span and tells the processors.
-pub fn start<'py>(span: &Bound<'py, Span>, time: Option<&Bound<'py, PyAny>>, context: Option<&Bound<'py, PyAny>>) {
+pub fn start<'py>(
+    span: &Bound<'py, Span>,
+    time: Option<&Bound<'py, PyAny>>,
+    context: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let start_ns = start::given_time(py, this.api(py), time).unwrap_or_else(now_ns);
     {
@@ -58,7 +62,7 @@ pub fn start<'py>(span: &Bound<'py, Span>, time: Option<&Bound<'py, PyAny>>, con
         state.start_ns = start_ns;
     }
     let started = Start::new(this.state.borrow(py).parent.as_ref(), true, this.is_sampled(py));
-    this.tracer(py).recorder.get().announce(span, context, started);
+    this.tracer(py).recorder.get().announce(span, context, started)
 }
 
 fn identity(span: &Bound<'_, Span>, context: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {

@@ -19,6 +19,7 @@ pub use with::prepare;
 use crate::api::{self, Api};
 use crate::cell::GilCell;
 use crate::tracer::Tracer;
+use crate::truth::Truth;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -44,17 +45,18 @@ pub struct Span {
 #[pymethods]
 impl Span {
     #[pyo3(signature = (key, value))]
-    fn set_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+    fn set_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if !self.may_record(py, "Setting attribute on ended span.") {
-            return;
+            return Ok(());
         }
-        self.set_any_attribute(py, key, value);
+        self.set_any_attribute(py, key, value)
     }
 
-    fn set_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
-        if self.may_record(py, "Setting attribute on ended span.") {
-            self.set_all(py, attributes);
+    fn set_attributes(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !self.may_record(py, "Setting attribute on ended span.") {
+            return Ok(());
         }
+        self.set_all(py, attributes)
     }
 
     #[pyo3(signature = (name, attributes=None, timestamp=None))]
@@ -72,10 +74,16 @@ impl Span {
     }
 
     #[pyo3(signature = (context, attributes=None))]
-    fn add_link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
-        if self.may_record(py, "Tried calling add_link on an ended span.") {
-            self.link(py, context, attributes);
+    fn add_link(
+        &self,
+        py: Python<'_>,
+        context: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if !self.may_record(py, "Tried calling add_link on an ended span.") {
+            return Ok(());
         }
+        self.link(py, context, attributes)
     }
 
     #[pyo3(signature = (status, description=None))]
@@ -98,23 +106,20 @@ impl Span {
         Ok(())
     }
 
-    #[pyo3(signature = (exception, attributes=None, timestamp=None, escaped=false))]
+    #[pyo3(signature = (exception, attributes=None, timestamp=None, escaped=Truth(false)), text_signature = "($self, exception, attributes=None, timestamp=None, escaped=False)")]
     fn record_exception(
         &self,
         py: Python<'_>,
         exception: &Bound<'_, PyAny>,
         attributes: Option<&Bound<'_, PyAny>>,
         timestamp: Option<&Bound<'_, PyAny>>,
-        escaped: bool,
+        escaped: Truth,
     ) -> PyResult<()> {
-        match Self::describe_exception(py, exception, attributes, escaped) {
+        match Self::describe_exception(py, exception, attributes, escaped.0) {
             Ok(described) => {
                 self.add_event(py, PyString::intern(py, "exception").into_any(), Some(&described), timestamp)
             }
-            Err(error) => {
-                api::log_exception(py, &self.api(py).logger, "an exception could not be recorded", error);
-                Ok(())
-            }
+            Err(error) => api::log_exception(py, &self.api(py).logger, "an exception could not be recorded", error),
         }
     }
 
@@ -127,17 +132,16 @@ impl Span {
         slf: &Bound<'py, Self>,
         start_time: Option<Bound<'py, PyAny>>,
         parent_context: Option<Bound<'py, PyAny>>,
-    ) {
+    ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if this.state.borrow(py).phase != Phase::Unstarted {
             api::warn(py, &this.api(py).logger, "Calling start() on a started span.", &[]);
-            return;
+            return Ok(());
         }
         if this.state.borrow(py).recording {
-            by_hand::start(slf, start_time.as_ref(), parent_context.as_ref());
-            return;
+            return by_hand::start(slf, start_time.as_ref(), parent_context.as_ref());
         }
-        Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time });
+        Self::start_with(slf, &Request { context: parent_context, attributes: None, links: None, start_time })
     }
 
     #[pyo3(signature = (end_time=None))]
@@ -442,7 +446,7 @@ impl Span {
     #[inline]
     pub fn started_again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let (span, request) = Self::like(slf)?;
-        Self::start_with(&span, &request);
+        Self::start_with(&span, &request)?;
         Ok(span)
     }
 
@@ -463,8 +467,8 @@ impl Span {
     }
 
     #[inline]
-    pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) {
-        start::start(slf, request);
+    pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) -> PyResult<()> {
+        start::start(slf, request)
     }
 
     #[inline]

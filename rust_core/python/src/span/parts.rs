@@ -84,7 +84,8 @@ pub fn add_link(
     let mut encoded = Attributes::new(field::LINK_ATTRIBUTES);
     let room = part_room(span, py, limits.link_attributes);
     encode::attributes_into(py, api, attributes, &mut encoded, room)?;
-    if linked.is_none() && encoded.is_empty() && trace_state.is_none() {
+    let says_nothing = encoded.is_empty() && encoded.dropped == 0;
+    if linked.is_none() && says_nothing && trace_state.is_none() {
         return Ok(());
     }
     let header = trace_state.as_ref().map_or("", |state| state.header(py));

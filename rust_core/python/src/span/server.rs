@@ -35,7 +35,7 @@ impl Span {
     ) -> PyResult<Bound<'py, Self>> {
         let kind = tracer.get().recorder.get().api.kinds[usize::from(SERVER - 1)].bind(tracer.py());
         let span = Self::create_named(tracer, name, Some(kind), OPTIONS)?;
-        Self::start_with(&span, request);
+        Self::start_with(&span, request)?;
         span.get().fill(tracer.py(), fill);
         Ok(span)
     }

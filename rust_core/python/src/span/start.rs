@@ -26,23 +26,28 @@ struct Sampling<'py> {
     trace_state: SharedTraceState,
 }
 
-/// Gives `span` its identity and its first attributes and links, and tells the processors.
+/// The first thing raised on the way that is no `Exception`: it goes on to the user once the span has started.
+type Raised = PyResult<()>;
+
+/// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's
+/// code has raised meanwhile that is no `Exception`; the span has started all the same.
 #[inline]
-pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
+pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let tracer = this.tracer(py);
     let recorder = tracer.recorder.get();
-    let parent = find_parent(py, recorder.api, request.context.as_ref());
+    let mut raised = Ok(());
+    let parent = find_parent(py, recorder.api, request.context.as_ref(), &mut raised);
     if !tracer.is_enabled() {
         stay_silent(py, this, parent);
-        return;
+        return raised;
     }
     let now = now_ns();
-    let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now);
-    let sampling = sample(py, recorder, this, parent.as_ref(), trace_id, request);
+    let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now, &mut raised);
+    let sampling = sample(py, recorder, this, parent.as_ref(), trace_id, request, &mut raised);
     let counted = Start::new(parent.as_ref(), sampling.recording, sampling.sampled);
     let flags = if sampling.sampled { SAMPLED } else { 0 } | if random { RANDOM_TRACE_ID } else { 0 };
-    let context = SpanContext { trace_id, span_id: span_id(py, recorder, now), flags, remote: false };
+    let context = SpanContext { trace_id, span_id: span_id(py, recorder, now, &mut raised), flags, remote: false };
     let start_ns = given_time(py, recorder.api, request.start_time.as_ref()).unwrap_or(now);
     {
         let mut state = this.state.borrow_mut(py);
@@ -56,16 +61,21 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) {
     }
     if !sampling.recording {
         recorder.count_start(py, counted);
-        return;
+        return raised;
     }
     if let Some(patterns) = recorder.baggage.get() {
-        patterns.set_on(py, recorder.api, this, request.context.as_ref());
+        raised = raised.and(patterns.set_on(py, recorder.api, this, request.context.as_ref()));
     }
-    fill(py, this, sampling.attributes.as_ref(), request.links.as_ref());
+    if let Some(attributes) = &sampling.attributes {
+        raised = raised.and(this.set_all(py, attributes));
+    }
+    if let Some(links) = &request.links {
+        raised = raised.and(this.add_links(py, links));
+    }
     if let Some(count) = sampling.adjusted_count {
-        write_count(py, this, count);
+        raised = raised.and(write_count(py, this, count));
     }
-    recorder.announce(span, request.context.as_ref(), counted);
+    raised.and(recorder.announce(span, request.context.as_ref(), counted))
 }
 
 /// A disabled tracer passes its parent on and records nothing.
@@ -78,36 +88,30 @@ fn stay_silent(py: Python<'_>, span: &Span, parent: Option<Parent>) {
     }
 }
 
-fn fill(py: Python<'_>, span: &Span, attributes: Option<&Bound<'_, PyAny>>, links: Option<&Bound<'_, PyAny>>) {
-    if let Some(attributes) = attributes {
-        span.set_all(py, attributes);
-    }
-    if let Some(links) = links {
-        span.add_links(py, links);
+/// Logs `error`; what is no `Exception` becomes what was raised, unless there is something already.
+#[cold]
+fn log(py: Python<'_>, api: &Api, message: &str, error: PyErr, raised: &mut Raised) {
+    let outcome = api::log_exception(py, &api.logger, message, error);
+    if raised.is_ok() {
+        *raised = outcome;
     }
 }
 
 /// Writes for how many spans this one stands.
 #[cold]
-fn write_count(py: Python<'_>, span: &Span, count: f64) {
+fn write_count(py: Python<'_>, span: &Span, count: f64) -> PyResult<()> {
     let attributes = PyDict::new(py);
-    if attributes.set_item(intern!(py, "sampler.adjusted_count"), count).is_ok() {
-        span.set_all(py, &attributes);
-    }
+    let written = attributes.set_item(intern!(py, "sampler.adjusted_count"), count);
+    if written.is_ok() { span.set_all(py, &attributes) } else { Ok(()) }
 }
 
 /// Finds the parent in `context` or the current context; what is no span there is no parent, with a log line.
 #[inline]
-fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>) -> Option<Parent> {
+fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>, raised: &mut Raised) -> Option<Parent> {
     let found =
         current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
     found.unwrap_or_else(|error| {
-        api::log_exception(
-            py,
-            &api.logger,
-            "the parent in the context could not be read, the span becomes a root",
-            error,
-        );
+        log(py, api, "the parent in the context could not be read, the span becomes a root", error, raised);
         None
     })
 }
@@ -162,7 +166,13 @@ pub fn read_span_context(context: &Bound<'_, PyAny>) -> PyResult<Option<SpanCont
 
 /// The parent's trace id, or a new one; and whether its low bits are random.
 #[inline]
-fn trace_id(py: Python<'_>, recorder: &Recorder, parent: Option<&Parent>, now: u64) -> (TraceId, bool) {
+fn trace_id(
+    py: Python<'_>,
+    recorder: &Recorder,
+    parent: Option<&Parent>,
+    now: u64,
+    raised: &mut Raised,
+) -> (TraceId, bool) {
     if let Some(parent) = parent {
         return (parent.context.trace_id, parent.context.flags & RANDOM_TRACE_ID != 0);
     }
@@ -174,20 +184,20 @@ fn trace_id(py: Python<'_>, recorder: &Recorder, parent: Option<&Parent>, now: u
         Ok(Some(id)) => (id, random),
         Ok(None) => (random_trace_id(now), true),
         Err(error) => {
-            api::log_exception(py, &recorder.api.logger, "the id generator failed, a random trace id is used", error);
+            log(py, recorder.api, "the id generator failed, a random trace id is used", error, raised);
             (random_trace_id(now), true)
         }
     }
 }
 
 #[inline]
-fn span_id(py: Python<'_>, recorder: &Recorder, now: u64) -> SpanId {
+fn span_id(py: Python<'_>, recorder: &Recorder, now: u64, raised: &mut Raised) -> SpanId {
     let Some(generator) = &recorder.id_generator else { return random_span_id(now) };
     let made = generator.bind(py).call_method0("generate_span_id").and_then(|id| id.extract::<u64>());
     match made.map(SpanId::from_int) {
         Ok(made) => made.unwrap_or_else(|| random_span_id(now)),
         Err(error) => {
-            api::log_exception(py, &recorder.api.logger, "the id generator failed, a random span id is used", error);
+            log(py, recorder.api, "the id generator failed, a random span id is used", error, raised);
             random_span_id(now)
         }
     }
@@ -201,6 +211,7 @@ fn sample<'py>(
     parent: Option<&Parent>,
     trace_id: TraceId,
     request: &Request<'py>,
+    raised: &mut Raised,
 ) -> Sampling<'py> {
     let inherited = || parent.and_then(|parent| parent.trace_state.clone());
     if let Some(sampler) = &recorder.native_sampler {
@@ -221,7 +232,7 @@ fn sample<'py>(
         return Sampling { recording: sampled, sampled, attributes, adjusted_count, trace_state };
     }
     ask_python(py, recorder, span, trace_id, request).unwrap_or_else(|error| {
-        api::log_exception(py, &recorder.api.logger, "the sampler failed, the span is recorded and sampled", error);
+        log(py, recorder.api, "the sampler failed, the span is recorded and sampled", error, raised);
         let attributes = request.attributes.clone();
         Sampling { recording: true, sampled: true, attributes, adjusted_count: None, trace_state: inherited() }
     })
@@ -262,18 +273,31 @@ pub fn given_time(py: Python<'_>, api: &Api, time: Option<&Bound<'_, PyAny>>) ->
     read
 }
 
-/// Returns `name` as an exact string that UTF-8 can hold.
+/// Returns `name` as an exact string that UTF-8 can hold. An error is what its `str()` has raised that is no `Exception`.
 #[inline]
 pub fn clean_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyString>> {
     let name = match name.cast_into_exact::<PyString>() {
         Ok(name) => name,
         Err(other) => {
             let other = other.into_inner();
-            PyString::new(other.py(), &encode::replaced(&other.str()?))
+            PyString::new(other.py(), &encode::replaced(&text_of_name(&other)?))
         }
     };
     match encode::text_of(&name) {
         encode::Text::Borrowed(_) => Ok(name.clone()),
         encode::Text::Replaced(text) => Ok(PyString::new(name.py(), &text)),
     }
+}
+
+/// A subclass of str is taken as it is: its `str()` is anybody's code, such as a translation that needs a request.
+#[cold]
+fn text_of_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    if let Ok(text) = name.cast::<PyString>() {
+        return Ok(text.clone());
+    }
+    name.str().or_else(|error| {
+        let (py, api) = (name.py(), api::get(name.py())?);
+        api::log_exception(py, &api.logger, "str() of a name failed, another stands for it", error)?;
+        Ok(api::unprintable(name))
+    })
 }

@@ -4,6 +4,7 @@ use super::state::Phase;
 use super::{Span, read, shortcuts};
 use crate::fast::bound::{Callable, bind_to_itself, call_by_function};
 use crate::fast::{Pool, Pooled, keep_memory};
+use crate::truth::Truth;
 use crate::{api, current};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -42,7 +43,7 @@ pub fn enter(span: &Bound<'_, Span>) -> PyResult<()> {
     }
     let phase = this.state.borrow(py).phase;
     match phase {
-        Phase::Unstarted => start_pending(span),
+        Phase::Unstarted => start_pending(span)?,
         // A second token would take the place of the first, and the span would stay current for good.
         Phase::Live if this.state.borrow(py).attached.is_some() => return Err(entered_twice()),
         Phase::Live => {}
@@ -63,9 +64,9 @@ fn entered_twice() -> PyErr {
 }
 
 #[inline]
-fn start_pending(span: &Bound<'_, Span>) {
+fn start_pending(span: &Bound<'_, Span>) -> PyResult<()> {
     let pending = std::mem::take(&mut span.get().state.borrow_mut(span.py()).pending);
-    Span::start_with(span, &pending.into_request(span.py()));
+    Span::start_with(span, &pending.into_request(span.py()))
 }
 
 /// Makes the span before it current again and ends this one; `exception` is what left the block, or None.
@@ -76,23 +77,29 @@ pub fn exit(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyResult<()
     if let Some(attached) = attached {
         current::detach(py, this.api(py), attached)?;
     }
-    if !exception.is_none() {
-        note_exception(span, exception)?;
-    }
-    let ended = this.state.borrow(py).phase == Phase::Ended;
-    if this.options.end_on_exit && !(this.options.current && ended) { Span::end(span, None) } else { Ok(()) }
+    let noted = if exception.is_none() { Ok(()) } else { note_exception(span, exception) };
+    let is_over = this.state.borrow(py).phase == Phase::Ended;
+    let ended = this.options.end_on_exit && !(this.options.current && is_over);
+    noted.and(if ended { Span::end(span, None) } else { Ok(()) })
 }
 
-/// Records what left the block. A span made current ignores `GeneratorExit` and its like, as the API does.
+/// Records what left the block; an error is what its `str()` has raised that is no `Exception`.
 #[cold]
 fn note_exception(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
+    let api = span.get().api(span.py());
+    try_note_exception(span, exception)
+        .or_else(|error| api::log_exception(span.py(), &api.logger, "an exception could not be recorded", error))
+}
+
+/// A span made current ignores `GeneratorExit` and its like, as the API does.
+fn try_note_exception(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let counts = !this.options.current || exception.is_instance(this.api(py).exception_type.bind(py))?;
     if !counts || !this.state.borrow(py).is_recording() {
         return Ok(());
     }
     if this.options.record_exception {
-        this.record_exception(py, exception, None, None, !this.options.current)?;
+        this.record_exception(py, exception, None, None, Truth(!this.options.current))?;
     }
     if this.options.set_status_on_exception {
         let description = api::readable(py)?.call_method1("exception_description", (exception,))?;

@@ -9,27 +9,26 @@ use pyspan_core::clock::now_ns;
 use pyspan_core::span::{StatusCode, Value};
 
 impl Span {
-    pub(crate) fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) {
+    pub(crate) fn set_all(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut done = 0;
         if let Ok(dict) = attributes.cast_exact::<PyDict>() {
             done = encode::set_plain_items(dict, &mut self.state.borrow_mut(py).body().attributes, self.room(py));
             if done == dict.len() {
-                return;
+                return Ok(());
             }
         }
-        self.set_rest(py, attributes, done);
+        self.set_rest(py, attributes, done)
     }
 
     /// Sets what [`encode::set_plain_items`] has left; converting it may run Python code, so the state is not borrowed.
     #[cold]
-    fn set_rest(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>, done: usize) {
+    fn set_rest(&self, py: Python<'_>, attributes: &Bound<'_, PyAny>, done: usize) -> PyResult<()> {
         let (api, room) = (self.api(py), self.room(py));
         let set = |key: Option<&str>, value: &Value<'_>| {
             encode::set_or_drop(&mut self.state.borrow_mut(py).body().attributes, key, value, room.count);
         };
-        if let Err(error) = encode::set_items(py, api, attributes, done, room, set) {
-            api::log_exception(py, &api.logger, "attributes could not be read", error);
-        }
+        encode::set_items(py, api, attributes, done, room, set)
+            .or_else(|error| api::log_exception(py, &api.logger, "attributes could not be read", error))
     }
 
     #[inline]
@@ -46,32 +45,40 @@ impl Span {
 
     /// Sets an attribute that the shortcut has left.
     #[cold]
-    pub(super) fn set_any_attribute(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+    pub(super) fn set_any_attribute(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let (api, room) = (self.api(py), self.room(py));
         let key = encode::key_text(py, api, key);
         let key = key.as_ref().map(encode::Text::as_str);
-        let value = encode::encode_item(py, api, key.unwrap_or_default(), value, room);
+        let value = encode::encode_item(py, api, key.unwrap_or_default(), value, room)?;
         let mut state = self.state.borrow_mut(py);
         encode::set_or_drop(&mut state.body().attributes, key, &value.as_value(), room.count);
+        Ok(())
     }
 
-    pub(super) fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) {
+    pub(super) fn add_links(&self, py: Python<'_>, links: &Bound<'_, PyAny>) -> PyResult<()> {
         let each = links.try_iter().and_then(|links| {
             for link in links {
                 let link = link?;
-                self.link(py, &link.getattr("context")?, Some(&link.getattr("attributes")?));
+                self.link(py, &link.getattr("context")?, Some(&link.getattr("attributes")?))?;
             }
             Ok(())
         });
-        if let Err(error) = each {
-            api::log_exception(py, &self.api(py).logger, "links could not be read", error);
-        }
+        each.or_else(|error| api::log_exception(py, &self.api(py).logger, "links could not be read", error))
     }
 
-    pub(super) fn link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) {
-        if let Err(error) = parts::add_link(py, self, context, attributes) {
-            api::log_exception(py, &self.api(py).logger, "a link could not be read", error);
-        }
+    pub(super) fn link(
+        &self,
+        py: Python<'_>,
+        context: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        parts::add_link(py, self, context, attributes)
+            .or_else(|error| api::log_exception(py, &self.api(py).logger, "a link could not be read", error))
     }
 
     /// OK is final and UNSET says nothing, as the specification has it.
@@ -92,10 +99,8 @@ impl Span {
     ) -> PyResult<()> {
         let time_ns = start::given_time(py, self.api(py), timestamp).unwrap_or_else(now_ns);
         let name = start::clean_name(name)?;
-        if let Err(error) = parts::add_event(py, self, encode::text_of(&name).as_str(), time_ns, attributes) {
-            api::log_exception(py, &self.api(py).logger, "an event could not be recorded", error);
-        }
-        Ok(())
+        parts::add_event(py, self, encode::text_of(&name).as_str(), time_ns, attributes)
+            .or_else(|error| api::log_exception(py, &self.api(py).logger, "an event could not be recorded", error))
     }
 
     /// The attributes of an exception's event; `attributes` win over what the exception says of itself.

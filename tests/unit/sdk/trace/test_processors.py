@@ -88,13 +88,13 @@ def test_shutdown_gives_the_time_that_is_left_to_those_that_take_it() -> None:
     assert given[1] <= 80
 
 
-def test_an_error_in_a_thread_comes_out() -> None:
+def test_an_error_in_a_thread_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     multi = ConcurrentMultiSpanProcessor()
     failing = Mock(spec=SpanProcessor)
     failing.on_end.side_effect = ValueError("boom")
     multi.add_span_processor(failing)
-    with pytest.raises(ValueError, match="boom"):
-        multi.on_end(Mock())
+    multi.on_end(Mock())
+    assert "ValueError: boom" in caplog.text
 
 
 def test_a_provider_works_with_the_one_that_calls_at_once() -> None:
