@@ -221,8 +221,27 @@ def test_pairs_of_bytes_or_text_are_read_without_a_getter() -> None:
     assert caller_of(received) == Caller(state="a=1,b=2")
     assert (request_id(received), baggage.get_all(received)) == ("r-1", {"k": "1", "City": "café"})
     assert caller_of(W3C.extract_headers([(b"traceparent", PARENT.encode())] * 2)) is None
-    with pytest.raises(TypeError):
-        W3C.extract_headers([1])  # type: ignore[list-item]  # that is what is tested
+
+
+@pytest.mark.parametrize("pair", [["traceparent", PARENT], [b"traceparent", PARENT.encode()], ("traceparent", PARENT)])
+def test_pairs_are_lists_too_as_json_has_them(pair: Any) -> None:
+    assert caller_of(W3C.extract_headers([pair])) == Caller()
+    assert caller_of(W3C.extract([pair])) == Caller()
+
+
+ODD_PAIRS = [(b"traceparent",), None, 1, "ab", (b"traceparent", None), (b"a", b"b", b"c"), {"a": 1, "b": 2}]
+
+
+@pytest.mark.parametrize("odd", ODD_PAIRS)
+def test_what_is_no_pair_is_skipped(odd: Any) -> None:
+    assert caller_of(W3C.extract_headers([odd, (b"traceparent", PARENT.encode())])) == Caller()
+    assert caller_of(W3C.extract_headers([odd])) is None
+
+
+@pytest.mark.parametrize("headers", [None, 5])
+def test_headers_that_are_none_are_logged_and_name_no_parent(headers: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert caller_of(W3C.extract_headers(headers)) is None
+    assert "headers could not be read" in caplog.text
 
 
 def test_a_setter_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:

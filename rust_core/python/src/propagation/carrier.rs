@@ -74,20 +74,15 @@ impl<'a, 'py> Reader<'a, 'py> {
         let getter = getter.unwrap_or(default);
         match carrier.cast_exact::<PyDict>() {
             Ok(dict) if getter.is(default) => Self::Dict(dict),
-            _ if getter.is(default) && is_list(carrier) => Self::of_odd_pairs(carrier),
+            _ if getter.is(default) && is_list(carrier) => Self::of_pairs(carrier).unwrap_or(Self::Pairs(Vec::new())),
             _ => Self::Getter { carrier, getter },
         }
     }
 
-    pub fn of_pairs(pairs: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let read = |pair: PyResult<Bound<'py, PyAny>>| pair.and_then(|pair| text_pair(&pair)).transpose();
-        Ok(Self::Pairs(pairs.try_iter()?.filter_map(read).collect::<PyResult<_>>()?))
-    }
-
     /// What is no pair of text or bytes is skipped.
-    fn of_odd_pairs(pairs: &Bound<'py, PyAny>) -> Self {
-        let pairs = pairs.try_iter().into_iter().flatten().flatten();
-        Self::Pairs(pairs.filter_map(|pair| text_pair(&pair).ok().flatten()).collect())
+    pub fn of_pairs(pairs: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let read = |pair: PyResult<Bound<'py, PyAny>>| pair.map(|pair| text_pair(&pair)).transpose();
+        Ok(Self::Pairs(pairs.try_iter()?.filter_map(read).collect::<PyResult<_>>()?))
     }
 
     /// Returns the values of the header `name`.
@@ -266,10 +261,13 @@ fn values_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Lines<'py>> {
     Ok(Lines::of(values.iter().filter_map(|line| latin1(line).ok()).collect()))
 }
 
-/// Reads a pair; `None` for a header without a value, as Kafka may have them.
-fn text_pair<'py>(pair: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
-    let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
-    if value.is_none() { Ok(None) } else { Ok(Some((latin1(&name)?, latin1(&value)?))) }
+/// Reads a pair, a tuple as ASGI and Kafka have them or a list as JSON has; `None` for a header without a value, and for
+/// what is no pair.
+fn text_pair<'py>(pair: &Bound<'py, PyAny>) -> Option<(Bound<'py, PyString>, Bound<'py, PyString>)> {
+    if !is_list(pair) || pair.len().ok()? != 2 {
+        return None;
+    }
+    Some((latin1(&pair.get_item(0).ok()?).ok()?, latin1(&pair.get_item(1).ok()?).ok()?))
 }
 
 fn is_list(carrier: &Bound<'_, PyAny>) -> bool {
