@@ -6,8 +6,10 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pyspan._printable import described
 from pyspan.config.environ import unusable
 from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
@@ -116,7 +118,7 @@ class _Detection:
 
     def _detect(self) -> None:
         try:
-            self.result = self._detector.detect()
+            self.result = _checked(self._detector.detect())
         except Exception as error:  # noqa: BLE001 - detectors are anybody's code, and tracing goes on without them
             self._error = error
 
@@ -124,8 +126,15 @@ class _Detection:
         if self._error is not None:
             if self._detector.raise_on_error:
                 raise self._error
-            logger.warning("Exception %s in detector %s, ignoring", self._error, self._detector)
+            logger.warning("Exception %s in detector %s, ignoring", described(self._error), described(self._detector))
         return self
+
+
+def _checked(found: object) -> Resource:
+    """Return what a detector found, a resource of ours or the SDK's; another type is its error."""
+    if isinstance(getattr(found, "attributes", None), Mapping):
+        return found  # type: ignore[return-value]  # all that is read of it
+    raise TypeError(f"detect() returned {described(found)}, which is no Resource")
 
 
 def _expand(names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -186,6 +186,19 @@ def test_later_detectors_win_and_failing_ones_are_skipped(caplog: pytest.LogCapt
 def test_the_error_of_a_detector_is_raised_on_demand() -> None:
     with pytest.raises(OSError, match="no such cloud"):
         get_aggregated_resources([Failing(raise_on_error=True)], Resource.get_empty())
+
+
+@pytest.mark.parametrize("found", [None, {"a": 1}, "x"])
+def test_a_detector_that_finds_no_resource_is_skipped(found: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(ResourceDetector):
+        def detect(self) -> Resource:
+            return found  # type: ignore[no-any-return]
+
+    merged = get_aggregated_resources([Odd(), Fixed({"a": "2"})], Resource({"z": "0"}))
+    assert dict(merged.attributes) == {"z": "0", "a": "2"}
+    assert f"detect() returned {found!r}, which is no Resource" in caplog.text
+    with pytest.raises(TypeError, match="which is no Resource"):
+        get_aggregated_resources([Odd(raise_on_error=True)], Resource.get_empty())
 
 
 def test_a_slow_detector_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
