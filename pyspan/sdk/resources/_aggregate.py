@@ -98,8 +98,8 @@ class _Detection:
 
     def __init__(self, detector: ResourceDetector) -> None:
         self._detector = detector
-        self._thread = threading.Thread(target=self._detect, name="pyspan-detector", daemon=True)
-        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._detect_aside, name="pyspan-detector", daemon=True)
+        self._error: BaseException | None = None
         self.result: Resource = EMPTY
         self.is_own = type(detector).__module__.startswith("pyspan.")
 
@@ -120,6 +120,12 @@ class _Detection:
         try:
             self.result = _checked(self._detector.detect())
         except Exception as error:  # noqa: BLE001 - detectors are anybody's code, and tracing goes on without them
+            self._error = error
+
+    def _detect_aside(self) -> None:
+        try:
+            self._detect()
+        except BaseException as error:  # noqa: BLE001 - in a thread of ours it is nobody else's
             self._error = error
 
     def _report(self) -> _Detection:

@@ -52,6 +52,11 @@ class Failing(ResourceDetector):
         raise OSError("no such cloud")
 
 
+class Exiting(ResourceDetector):
+    def detect(self) -> Resource:
+        raise SystemExit("no such region")
+
+
 class Slow(ResourceDetector):
     def detect(self) -> Resource:
         time.sleep(2)
@@ -178,9 +183,11 @@ def test_a_detector_that_is_not_installed_is_logged_and_skipped(
 
 
 def test_later_detectors_win_and_failing_ones_are_skipped(caplog: pytest.LogCaptureFixture) -> None:
-    merged = get_aggregated_resources([Fixed({"a": "1"}), Failing(), Fixed({"a": "2"})], Resource({"z": "0"}))
+    detectors = [Fixed({"a": "1"}), Failing(), Exiting(), Fixed({"a": "2"})]
+    merged = get_aggregated_resources(detectors, Resource({"z": "0"}))
     assert dict(merged.attributes) == {"z": "0", "a": "2"}
     assert "no such cloud" in caplog.text
+    assert "no such region" in caplog.text
 
 
 def test_the_error_of_a_detector_is_raised_on_demand() -> None:
