@@ -9,8 +9,8 @@ import pytest
 
 SETUP = """
 import gc, sys
-from pyspan.sdk.trace import TracerProvider
-tracer = TracerProvider().get_tracer("reentry")
+from pyspan.sdk.trace import SpanLimits, TracerProvider
+tracer = TracerProvider(span_limits=SpanLimits(max_events=2_000)).get_tracer("reentry")
 """
 
 DEAD_CYCLES_WITH_SPANS = """
