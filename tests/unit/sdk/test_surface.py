@@ -6,9 +6,11 @@ import importlib
 import inspect
 from typing import Any, NamedTuple
 
+import opentelemetry.sdk as their_sdk
 import pytest
 
-SDK = pytest.importorskip("opentelemetry.sdk.trace", reason="the SDK is what this compares with")
+import pyspan.sdk as our_sdk
+
 MODULES = [
     *("trace", "trace.export", "trace.export.in_memory_span_exporter", "trace.id_generator", "trace.sampling"),
     *("trace._sampling_experimental", "resources", "util", "util.instrumentation"),
@@ -29,7 +31,8 @@ class Argument(NamedTuple):
 
 
 def both(module: str) -> tuple[Any, Any]:
-    return importlib.import_module(f"opentelemetry.sdk.{module}"), importlib.import_module(f"pyspan.sdk.{module}")
+    theirs, ours = (importlib.import_module(f"{sdk.__name__}.{module}") for sdk in (their_sdk, our_sdk))
+    return theirs, ours
 
 
 def public(module: str) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock, patch
 
+import opentelemetry.sdk as their_sdk
 import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace as api
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-pytest.importorskip("opentelemetry.sdk.trace", reason="the SDK is what this compares with")
+import pyspan.sdk as our_sdk
 
 Use = Callable[[Any], object]
 MODULES = {
@@ -435,7 +436,7 @@ USES: list[Use] = [
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
 def test_it_does_the_same_over_both(use: Use) -> None:
-    theirs, ours = (used(use, sdk) for sdk in ("opentelemetry.sdk", "pyspan.sdk"))
+    theirs, ours = (used(use, sdk.__name__) for sdk in (their_sdk, our_sdk))
     assert ours == theirs
 
 
