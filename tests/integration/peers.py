@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from tools.components import MissingToolchainError
+from tools.components.chromium import Chromium
 from tools.components.collector import Collector
 from tools.components.jaeger import Jaeger
 from tools.components.kafka import Kafka
@@ -16,7 +17,7 @@ from tools.components.kafka import Kafka
 __all__ = ["TOPIC", "running"]
 
 TOPIC = "otlp_spans"
-Peer = TypeVar("Peer", Kafka, Collector, Jaeger)
+Peer = TypeVar("Peer", Chromium, Kafka, Collector, Jaeger)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Real peers that tests and the demo start: Kafka, the OpenTelemetry Collector, Jaeger. Standard library only."""
+"""Real peers that tests and the demo start: Kafka, the Collector, Jaeger, Chromium. Standard library only."""
 
 from tools.components._cache import MissingToolchainError
 from tools.components._process import Process
