@@ -22,6 +22,7 @@ mod murmur2;
 mod open_spans;
 mod propagation;
 mod queue;
+mod raised;
 mod receivers;
 mod recorder;
 mod sampling;

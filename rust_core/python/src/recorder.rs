@@ -8,6 +8,7 @@ use crate::encode::{self, Redaction};
 use crate::limited;
 use crate::open_spans::{self, OpenSpans, Wanted};
 use crate::queue::SpanQueue;
+use crate::raised::Raised;
 use crate::sampling::NativeSampler;
 use crate::span::Span;
 use crate::tracer::Tracer;
@@ -261,34 +262,41 @@ impl Recorder {
         if span.get().has_dropped(py) {
             limited::say(py, "say_dropped", (span,));
         }
-        let told = processor.map_or(Ok(()), |processor| self.tell_end(&processor, span));
-        // Last, since processors may redact what is to leave the process.
-        let pushed = if sampled { self.push_to_queues(span) } else { Ok(()) };
-        told.and(pushed)
+        match processor {
+            None if sampled => self.push_to_queues(span),
+            None => Ok(()),
+            Some(processor) => self.finish_after(&processor, span, sampled),
+        }
+    }
+
+    /// The queues come last, since processors may redact what is to leave the process.
+    fn finish_after(&self, processor: &Bound<'_, PyAny>, span: &Bound<'_, Span>, sampled: bool) -> PyResult<()> {
+        let mut raised = Raised::default();
+        raised.keep(self.notify(processor, "_on_ending", span));
+        raised.keep(self.notify(processor, "on_end", span));
+        if sampled {
+            raised.keep(self.push_to_queues(span));
+        }
+        raised.release()
     }
 
     /// One queue is the rule; more are looped over by index, because a push may run Python, which may add some.
     #[inline]
     fn push_to_queues(&self, span: &Bound<'_, Span>) -> PyResult<()> {
         let py = span.py();
-        let (mut position, mut done) = (0, Ok(()));
+        let (mut position, mut raised) = (0, Raised::default());
         loop {
             let (queue, count) = {
                 let queues = &self.state.borrow(py).queues;
                 (queues.get(position).map(|queue| queue.bind(py).clone()), queues.len())
             };
-            let Some(queue) = queue else { return done };
-            done = done.and(push(span, queue.get()).map(drop));
+            let Some(queue) = queue else { return raised.release() };
+            raised.keep(push(span, queue.get()).map(drop));
             position += 1;
             if position >= count {
-                return done;
+                return raised.release();
             }
         }
-    }
-
-    fn tell_end(&self, processor: &Bound<'_, PyAny>, span: &Bound<'_, Span>) -> PyResult<()> {
-        let ending = self.notify(processor, "_on_ending", span);
-        ending.and(self.notify(processor, "on_end", span))
     }
 
     fn notify(&self, processor: &Bound<'_, PyAny>, method: &str, span: &Bound<'_, Span>) -> PyResult<()> {
@@ -308,8 +316,14 @@ impl Recorder {
             state.counts.start(start);
             (state.processor.as_ref().map(|processor| processor.bind(py).clone()), state.open.is_some())
         };
-        let noted = if is_noted { open_spans::note(self, span) } else { Ok(()) };
-        noted.and(processor.map_or(Ok(()), |processor| self.tell_start(py, &processor, span, context)))
+        let mut raised = Raised::default();
+        if is_noted {
+            raised.keep(open_spans::note(self, span));
+        }
+        if let Some(processor) = processor {
+            raised.keep(self.tell_start(py, &processor, span, context));
+        }
+        raised.release()
     }
 
     fn tell_start(

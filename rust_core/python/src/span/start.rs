@@ -5,6 +5,7 @@ use super::state::{Parent, Phase, Request};
 use crate::api::{self, Api};
 use crate::counts::Start;
 use crate::propagation::RemoteSpan;
+use crate::raised::Raised;
 use crate::recorder::Recorder;
 use crate::sampling::{Answer, Started, answer};
 use crate::trace_state::{SharedTraceState, TraceState};
@@ -26,9 +27,6 @@ struct Sampling<'py> {
     trace_state: SharedTraceState,
 }
 
-/// The first thing raised on the way that is no `Exception`: it goes on to the user once the span has started.
-type Raised = PyResult<()>;
-
 /// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's
 /// code has raised meanwhile that is no `Exception`; the span has started all the same.
 #[inline]
@@ -36,11 +34,11 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<(
     let (py, this) = (span.py(), span.get());
     let tracer = this.tracer(py);
     let recorder = tracer.recorder.get();
-    let mut raised = Ok(());
+    let mut raised = Raised::default();
     let parent = find_parent(py, recorder.api, request.context.as_ref(), &mut raised);
     if !tracer.is_enabled() {
         stay_silent(py, this, parent);
-        return raised;
+        return raised.release();
     }
     let now = now_ns();
     let (trace_id, random) = trace_id(py, recorder, parent.as_ref(), now, &mut raised);
@@ -61,21 +59,22 @@ pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<(
     }
     if !sampling.recording {
         recorder.count_start(py, counted);
-        return raised;
+        return raised.release();
     }
     if let Some(patterns) = recorder.baggage.get() {
-        raised = raised.and(patterns.set_on(py, recorder.api, this, request.context.as_ref()));
+        raised.keep(patterns.set_on(py, recorder.api, this, request.context.as_ref()));
     }
     if let Some(attributes) = &sampling.attributes {
-        raised = raised.and(this.set_all(py, attributes));
+        raised.keep(this.set_all(py, attributes));
     }
     if let Some(links) = &request.links {
-        raised = raised.and(this.add_links(py, links));
+        raised.keep(this.add_links(py, links));
     }
     if let Some(count) = sampling.adjusted_count {
-        raised = raised.and(write_count(py, this, count));
+        raised.keep(write_count(py, this, count));
     }
-    raised.and(recorder.announce(span, request.context.as_ref(), counted))
+    raised.keep(recorder.announce(span, request.context.as_ref(), counted));
+    raised.release()
 }
 
 /// A disabled tracer passes its parent on and records nothing.
@@ -85,15 +84,6 @@ fn stay_silent(py: Python<'_>, span: &Span, parent: Option<Parent>) {
     if let Some(parent) = parent {
         state.context = Some(parent.context);
         state.trace_state = parent.trace_state;
-    }
-}
-
-/// Logs `error`; what is no `Exception` becomes what was raised, unless there is something already.
-#[cold]
-fn log(py: Python<'_>, api: &Api, message: &str, error: PyErr, raised: &mut Raised) {
-    let outcome = api::log_exception(py, &api.logger, message, error);
-    if raised.is_ok() {
-        *raised = outcome;
     }
 }
 
@@ -111,7 +101,7 @@ fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>, ra
     let found =
         current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
     found.unwrap_or_else(|error| {
-        log(py, api, "the parent in the context could not be read, the span becomes a root", error, raised);
+        raised.log(py, api, "the parent in the context could not be read, the span becomes a root", error);
         None
     })
 }
@@ -184,7 +174,7 @@ fn trace_id(
         Ok(Some(id)) => (id, random),
         Ok(None) => (random_trace_id(now), true),
         Err(error) => {
-            log(py, recorder.api, "the id generator failed, a random trace id is used", error, raised);
+            raised.log(py, recorder.api, "the id generator failed, a random trace id is used", error);
             (random_trace_id(now), true)
         }
     }
@@ -197,7 +187,7 @@ fn span_id(py: Python<'_>, recorder: &Recorder, now: u64, raised: &mut Raised) -
     match made.map(SpanId::from_int) {
         Ok(made) => made.unwrap_or_else(|| random_span_id(now)),
         Err(error) => {
-            log(py, recorder.api, "the id generator failed, a random span id is used", error, raised);
+            raised.log(py, recorder.api, "the id generator failed, a random span id is used", error);
             random_span_id(now)
         }
     }
@@ -232,7 +222,7 @@ fn sample<'py>(
         return Sampling { recording: sampled, sampled, attributes, adjusted_count, trace_state };
     }
     ask_python(py, recorder, span, trace_id, request).unwrap_or_else(|error| {
-        log(py, recorder.api, "the sampler failed, the span is recorded and sampled", error, raised);
+        raised.log(py, recorder.api, "the sampler failed, the span is recorded and sampled", error);
         let attributes = request.attributes.clone();
         Sampling { recording: true, sampled: true, attributes, adjusted_count: None, trace_state: inherited() }
     })

@@ -77,10 +77,18 @@ pub fn exit(span: &Bound<'_, Span>, exception: &Bound<'_, PyAny>) -> PyResult<()
     if let Some(attached) = attached {
         current::detach(py, this.api(py), attached)?;
     }
-    let noted = if exception.is_none() { Ok(()) } else { note_exception(span, exception) };
-    let is_over = this.state.borrow(py).phase == Phase::Ended;
-    let ended = this.options.end_on_exit && !(this.options.current && is_over);
-    noted.and(if ended { Span::end(span, None) } else { Ok(()) })
+    if exception.is_none() {
+        return leave(span);
+    }
+    let noted = note_exception(span, exception);
+    noted.and(leave(span))
+}
+
+#[inline]
+fn leave(span: &Bound<'_, Span>) -> PyResult<()> {
+    let (py, this) = (span.py(), span.get());
+    let ended = this.state.borrow(py).phase == Phase::Ended;
+    if this.options.end_on_exit && !(this.options.current && ended) { Span::end(span, None) } else { Ok(()) }
 }
 
 /// Records what left the block; an error is what its `str()` has raised that is no `Exception`.
