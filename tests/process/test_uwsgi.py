@@ -156,7 +156,6 @@ def assert_each_request_is_traced_once(server: Server, sink: OtlpSink) -> None:
     [
         (),
         (FORK_HOOKS,),
-        ("--py-call-osafterfork",),
         ("--lazy-apps",),
         ("--enable-threads", "--threads", "2"),
         ("--skip-atexit-teardown",),
