@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace.export import SpanExporter
     from pyspan.sdk.trace.sampling import Sampler
 
-__all__ = ["configure", "flush_on_return", "force_flush", "shutdown", "stats"]
+__all__ = [
+    "configure",
+    "flush_on_return",
+    "force_flush",
+    "shutdown",
+    "stats",
+    "trace_context",
+    "with_trace_context",
+]
+
+Result = TypeVar("Result")
 
 
 def configure(
@@ -139,6 +149,27 @@ def stats() -> dict[str, Any]:
     from pyspan.sdk import _stats
 
     return _stats.stats()
+
+
+def trace_context() -> dict[str, str] | None:
+    """Return the current span for the caller: `traceId`, `spanId` (in hex), `service`, `version`, `env`, all texts.
+
+    The object serialises to JSON; bodies have it under `_traceContext`. None outside a span; what the resource does not
+    say is empty.
+    """
+    from pyspan.propagation import result
+
+    return result.trace_context()
+
+
+def with_trace_context(result: Result) -> Result:
+    """Return what a server action results in, with `trace_context()` as its attribute `__traceContext`.
+
+    What takes no attributes, such as a dict, a list, None or a frozen class, is returned as it is.
+    """
+    from pyspan.propagation import result as handed_back
+
+    return handed_back.with_trace_context(result)
 
 
 def __getattr__(name: str) -> str:
