@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 import structlog
+from opentelemetry import context, trace
 
 from pyspan.config.vendors import adopt
-from pyspan.instrument import logs
+from pyspan.instrument import asgi, logs
+from pyspan.propagation import RequestIdPropagator
+from pyspan.propagation.request_id import set_request_id
 from pyspan.sdk.resources import Resource
-from tests.instrument.traced import Traced
+from tests.instrument.traced import Traced, http_scope, serve
 
 RESOURCE = Resource({"service.name": "shop", "service.version": "1.2", "deployment.environment.name": "staging"})
 FORMAT = "%(trace_id)s %(span_id)s %(service)s"
@@ -27,8 +30,8 @@ def _as_before() -> Iterator[None]:
 
 
 def _ids(span: Any) -> tuple[str, str]:
-    context = span.get_span_context()
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    ids = span.get_span_context()
+    return f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
 
 
 def _logger(stream: io.StringIO, form: str = FORMAT) -> tuple[logging.Logger, logging.Handler]:
@@ -64,18 +67,84 @@ def test_datadogs_fields_are_there_on_request() -> None:
     with traced.tracer.start_as_current_span("work") as span:
         logger.warning("inside")
     logger.warning("outside")
-    context = span.get_span_context()
-    inside = f"{context.trace_id % (1 << 64)} {context.span_id} shop staging 1.2 inside"
+    ids = span.get_span_context()
+    inside = f"{ids.trace_id % (1 << 64)} {ids.span_id} shop staging 1.2 inside"
     assert stream.getvalue().splitlines() == [inside, "0 0    outside"]
 
 
 def test_installing_twice_and_undoing_it_leaves_records_as_they_were() -> None:
-    factory = logging.getLogRecordFactory()
+    handle = logging.Logger.handle
     logs.install()
     logs.install()
     logs.uninstall()
     logs.uninstall()
-    assert logging.getLogRecordFactory() is factory
+    assert logging.Logger.handle is handle
+
+
+@pytest.mark.parametrize("by_filter", [False, True])
+def test_what_the_application_puts_on_a_record_stays(by_filter: bool) -> None:
+    stream, traced = io.StringIO(), Traced(resource=RESOURCE)
+    logger, handler = _logger(stream, f"{FORMAT} %(dd.service)s %(request_id)s")
+    if by_filter:
+        handler.addFilter(logs.TraceFilter(datadog=True))
+    else:
+        logs.install(datadog=True)
+    own = {"trace_id": "mine", "span_id": 1, "service": "billing", "dd.service": "b", "request_id": None}
+    with traced.tracer.start_as_current_span("work"):
+        logger.warning("paid", extra=own)
+    assert stream.getvalue() == "mine 1 billing b None\n"
+
+
+def test_records_have_the_requests_id() -> None:
+    stream = io.StringIO()
+    logger, _ = _logger(stream, "%(request_id)s|")
+    logs.install()
+    token = context.attach(set_request_id("7b8a-42"))
+    try:
+        logger.warning("inside")
+        assert logs.add_trace(None, "info", {})["request_id"] == "7b8a-42"
+    finally:
+        context.detach(token)
+    logger.warning("outside")
+    assert stream.getvalue().splitlines() == ["7b8a-42|", "|"]
+
+
+def test_records_of_a_request_have_the_id_that_its_middleware_has_read() -> None:
+    stream, traced = io.StringIO(), Traced()
+    logger, _ = _logger(stream, "%(request_id)s")
+    logs.install()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        logger.warning("inside")
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    served = asgi.Middleware(app, tracer_provider=traced.provider, propagator=RequestIdPropagator())
+    serve(served, http_scope("/", [(b"x-request-id", b"7b8a-42")]))
+    assert stream.getvalue() == "7b8a-42\n"
+    assert traced.attributes()["http.request.id"] == "7b8a-42"
+
+
+class Faulty(trace.NonRecordingSpan):
+    """A span that does not say who it is."""
+
+    def get_span_context(self) -> Any:
+        raise ValueError("no context")
+
+
+def test_a_span_that_raises_costs_no_log_call_and_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logs, "_faults", [])
+    stream = io.StringIO()
+    logger, _ = _logger(stream, "%(message)s%(trace_id)s%(dd.trace_id)s")
+    logs.install(datadog=True)
+    with trace.use_span(Faulty(trace.INVALID_SPAN_CONTEXT)):
+        logger.warning("one")
+        logger.warning("two")
+    assert stream.getvalue().splitlines() == ["one", "two"]
+    (told,) = [record for record in caplog.records if record.name == "pyspan.instrument.logs"]
+    assert told.getMessage() == "the current span cannot be put on log records: their fields stay empty"
 
 
 @pytest.mark.parametrize("processor", [logs.add_trace, logs.add_trace_for_datadog])
