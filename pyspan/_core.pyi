@@ -594,12 +594,10 @@ class Propagator:
 
         Without a context an empty one, or the current one where baggage is the first format.
         """
-    def extract_headers(
-        self, headers: Iterable[tuple[str | bytes, str | bytes]], context: Context | None = None
-    ) -> Context:
-        """Do the same with pairs of name and value, as ASGI and Kafka have them; bytes are taken for Latin-1.
+    def extract_headers(self, headers: Iterable[Sequence[str | bytes]], context: Context | None = None) -> Context:
+        """Do the same with pairs of name and value, in tuples or lists as ASGI, Kafka and JSON have them.
 
-        Raises: TypeError for anything else.
+        Bytes are taken for Latin-1; what is no pair of text or bytes is skipped.
         """
     def inject(self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] | None = None) -> None:
         """Set the headers of `context`, by default the current one."""

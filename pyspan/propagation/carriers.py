@@ -17,7 +17,7 @@ __all__ = ["PairsGetter", "PairsSetter", "pairs_getter", "pairs_setter"]
 
 
 class PairsGetter(Getter["Iterable[tuple[Any, Any]] | None"]):
-    """Gets the values of all headers of a name, in any case; one that is neither text nor bytes is skipped."""
+    """Gets the values of all headers of a name, in any case; what is no pair of text or bytes is skipped."""
 
     def get(self, carrier: Iterable[tuple[Any, Any]] | None, key: str) -> list[str] | None:
         """Return the values as text, None where there are none."""
@@ -49,9 +49,11 @@ pairs_getter = PairsGetter()
 pairs_setter = PairsSetter()
 
 
-def _texts(carrier: Iterable[tuple[Any, Any]] | None) -> Iterator[tuple[str, str]]:
-    for name, value in carrier or ():
-        texts = _text(name), _text(value)
+def _texts(carrier: Iterable[Any] | None) -> Iterator[tuple[str, str]]:
+    for pair in carrier or ():
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            continue
+        texts = _text(pair[0]), _text(pair[1])
         if texts[0] is not None and texts[1] is not None:
             yield texts[0], texts[1]
 

@@ -76,7 +76,7 @@ pub fn state(headers: &Headers<&str>) -> String {
     if let Some(priority) = headers.priority.and_then(priority) {
         push("s", &priority.to_string());
     }
-    if let Some(origin) = headers.origin.map(trim).filter(|origin| !origin.is_empty() && origin.is_ascii()) {
+    if let Some(origin) = headers.origin.map(trim).filter(|origin| !origin.is_empty()) {
         push("o", origin);
     }
     let tags = parse_tags(headers.tags.unwrap_or_default());
@@ -156,6 +156,13 @@ mod tests {
     #[test]
     fn the_rest_is_kept_in_the_trace_state_as_datadog_writes_it() {
         assert_eq!(parse(&headers()).unwrap().trace_state, "dd=s:2;o:rum;t.dm:-4;t.usr.id:baz64~~");
+    }
+
+    #[test]
+    fn an_origin_keeps_what_a_trace_state_can_hold_as_with_datadogs_own_tracers() {
+        let caller = parse(&Headers { origin: Some("a=b,c;~\u{e9}"), tags: None, ..headers() }).unwrap();
+        assert_eq!(caller.trace_state, "dd=s:2;o:a~b_c___");
+        assert_eq!(format(&caller.context, &caller.trace_state).origin.as_deref(), Some("a=b_c___"));
     }
 
     #[test]

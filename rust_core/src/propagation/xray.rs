@@ -4,7 +4,10 @@ use super::{Caller, is_hex, loose_span_id, loose_trace_id, trim};
 use crate::context::SpanContext;
 use crate::ids::TraceId;
 
-/// Parses the header; fields that are not known (`Self`, `Lineage`) are skipped. Without a parent there is no caller.
+/// What is passed on beside the identity is no longer than this.
+const MAX_OTHERS_BYTES: usize = 256;
+
+/// Parses the header; for fields that are not known see [`others`]. Without a parent there is no caller.
 #[must_use]
 pub fn parse(header: &str) -> Option<Caller> {
     let (mut root, mut parent, mut sampled) = (None, None, None);
@@ -27,12 +30,29 @@ fn trace_id(text: &str) -> Option<TraceId> {
     fits.then(|| loose_trace_id(&[time, unique].concat())).flatten()
 }
 
-/// Formats the header.
+/// Returns the fields to pass on, as `;Lineage=...`: all but the identity's and `Self`, which each hop writes anew. One that
+/// is not printable or would make them too long is left out.
 #[must_use]
-pub fn format(context: &SpanContext) -> String {
+pub fn others(header: &str) -> String {
+    let mut out = String::new();
+    for (key, value) in header.split(';').filter_map(|field| field.split_once('=')) {
+        let (key, value) = (trim(key), trim(value));
+        let known = ["Root", "Parent", "Sampled", "Self"].iter().any(|known| key.eq_ignore_ascii_case(known));
+        let printable =
+            !key.is_empty() && [key, value].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
+        if !known && printable && out.len() + key.len() + value.len() + 2 <= MAX_OTHERS_BYTES {
+            out.extend([";", key, "=", value]);
+        }
+    }
+    out
+}
+
+/// Formats the header, with what [`others`] has returned at its end.
+#[must_use]
+pub fn format(context: &SpanContext, others: &str) -> String {
     let trace_id = context.trace_id.to_string();
     let (time, unique) = trace_id.split_at(8);
-    format!("Root=1-{time}-{unique};Parent={};Sampled={}", context.span_id, u8::from(context.is_sampled()))
+    format!("Root=1-{time}-{unique};Parent={};Sampled={}{others}", context.span_id, u8::from(context.is_sampled()))
 }
 
 #[cfg(test)]
@@ -47,7 +67,7 @@ mod tests {
     fn the_example_of_the_text_is_parsed_and_written_again() {
         let caller = parse(VALID).unwrap();
         assert_eq!(caller.context.trace_id.to_string(), "5759e988bd862e3fe1be46a994272793");
-        assert_eq!(format(&caller.context), VALID);
+        assert_eq!(format(&caller.context, ""), VALID);
     }
 
     #[test]
@@ -55,6 +75,23 @@ mod tests {
         let header = "Self=1-67891234-12456789abcdef012345678; Sampled=1 ;Lineage=a87bd80c:1|68fd508a:5|c512fbe3:2; \
                       Parent=53995c3f42cd8ad8;;Root=1-5759e988-bd862e3fe1be46a994272793";
         assert_eq!(parse(header), parse(VALID));
+        assert_eq!(others(header), ";Lineage=a87bd80c:1|68fd508a:5|c512fbe3:2");
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_passed_on_at_the_end() {
+        let caller = parse(VALID).unwrap();
+        let sent = format(&caller.context, &others(&[VALID, "; Lineage = a:1 ;Foo=b=c"].concat()));
+        assert_eq!(sent, [VALID, ";Lineage=a:1;Foo=b=c"].concat());
+        assert_eq!(parse(&sent), Some(caller));
+    }
+
+    #[test]
+    fn what_would_spoil_a_header_is_not_passed_on() {
+        for bad in ["=1", "a", "a=\r\nx: y", "a=\u{e9}", "self=1", "root=1", ""] {
+            assert_eq!(others(bad), "", "{bad}");
+        }
+        assert_eq!(others(&format!("long={};short=1", "x".repeat(MAX_OTHERS_BYTES))), ";short=1");
     }
 
     #[test]
@@ -83,12 +120,15 @@ mod tests {
         #[test]
         fn any_caller_round_trips(trace in 1_u128.., span in 1_u64.., sampled: bool) {
             let caller = Caller::new(TraceId::from_int(trace).unwrap(), SpanId::from_int(span).unwrap(), Some(sampled));
-            prop_assert_eq!(parse(&format(&caller.context)), Some(caller));
+            prop_assert_eq!(parse(&format(&caller.context, "")), Some(caller));
         }
 
         #[test]
         fn parsing_never_panics(header in ".*", near in "Root=1-\\PC{0,40};Parent=.*") {
             let _ = (parse(&header), parse(&near));
+            let passed_on = others(&header);
+            prop_assert!(passed_on.len() <= MAX_OTHERS_BYTES);
+            prop_assert_eq!(others(&passed_on), passed_on.clone());
         }
     }
 }

@@ -41,11 +41,34 @@ def test_a_list_of_text_and_bytes_is_read(propagator: Any, getter: dict[str, Any
 
 
 @pytest.mark.parametrize(("propagator", "getter"), WAYS)
-@pytest.mark.parametrize("wrong", [("traceparent", None), ("traceparent", 3), (None, b"x"), (1, 2)])
+@pytest.mark.parametrize("wrong", [("traceparent", None), ("traceparent", 3), (None, b"x"), (1, 2), (b"a",), 1, None])
 def test_headers_that_are_no_text_are_skipped(propagator: Any, getter: dict[str, Any], wrong: Any) -> None:
     headers = [wrong, ("traceparent", PARENT.encode())]
     assert caller_of(propagator.extract(headers, Context(), **getter)) == Caller()
     assert caller_of(propagator.extract([wrong], Context(), **getter)) is None
+
+
+@pytest.mark.parametrize(("propagator", "getter"), WAYS)
+def test_pairs_may_be_lists(propagator: Any, getter: dict[str, Any]) -> None:
+    headers = [["traceparent", PARENT.encode()], ["baggage", "tenant=blue"]]
+    context = propagator.extract(headers, Context(), **getter)
+    assert (caller_of(context), baggage.get_all(context)) == (Caller(), {"tenant": "blue"})
+
+
+class Raising(list[Any]):
+    """A list that always raises, however often it is asked for its next member."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        raise ValueError("no header")
+
+
+@pytest.mark.parametrize("extract", [OURS.extract, OURS.extract_headers])
+def test_a_list_that_raises_without_end_is_left(extract: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert caller_of(extract(Raising(), Context())) is None
+    assert [record.name for record in caplog.records] == ["pyspan.propagation"]
 
 
 def test_headers_without_a_value_are_skipped_among_pairs() -> None:

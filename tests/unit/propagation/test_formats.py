@@ -195,6 +195,32 @@ def test_a_datadog_browser_without_a_trace_starts_a_new_one_and_is_remembered() 
     assert (sent["x-datadog-origin"], sent["x-datadog-sampling-priority"]) == ("rum", "1")
 
 
+def test_fields_of_x_ray_that_are_not_known_are_sent_on() -> None:
+    propagator = propagation.AwsXRayPropagator()
+    header = f"Root=1-{TRACE_ID[:8]}-{TRACE_ID[8:]};Parent={SPAN_ID};Sampled=1;Lineage=a87bd80c:1|68fd508a:5;Foo=bar"
+    received = propagator.extract({"X-Amzn-Trace-Id": f"Self=1-67891234-12456789abcdef012345678;{header}"}, Context())
+    assert injected(propagator, received) == {"X-Amzn-Trace-Id": header}
+    below = context_of(Caller(span_id="b7ad6b7169203331"), received)
+    assert injected(propagator, below) == {"X-Amzn-Trace-Id": header.replace(SPAN_ID, "b7ad6b7169203331")}
+
+
+def test_an_origin_of_datadog_keeps_what_a_trace_state_can_hold() -> None:
+    headers = {"x-datadog-trace-id": DD_TRACE, "x-datadog-parent-id": DD_SPAN, "x-datadog-origin": "a=b,c;~\u00e9"}
+    datadog = propagation.DatadogPropagator()
+    assert injected(datadog, datadog.extract(headers, Context()))["x-datadog-origin"] == "a=b_c___"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("wrong", ["x", 5, [("a", 1)]])
+def test_what_is_no_context_is_logged_and_an_empty_one_taken(
+    name: str, wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = FORMATS[name]().extract({"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}, wrong)
+    assert isinstance(found, Context)
+    told = f"the context is a {type(wrong).__name__} and no Context: headers are read into an empty one"
+    assert [record.getMessage() for record in caplog.records] == [told]
+
+
 def test_what_datadog_says_beyond_the_identity_is_sent_on_by_its_headers() -> None:
     sent = injected(propagation.DatadogPropagator(), context_of(Caller(state="dd=s:2;o:rum;t.dm:-4,x=1")))
     assert (sent["x-datadog-sampling-priority"], sent["x-datadog-origin"]) == ("2", "rum")

@@ -69,13 +69,13 @@ impl<'a, 'py> Reader<'a, 'py> {
         names: &'a Names,
         carrier: &'a Bound<'py, PyAny>,
         getter: Option<&'a Bound<'py, PyAny>>,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let default = names.default_getter.bind(py);
         let getter = getter.unwrap_or(default);
         match carrier.cast_exact::<PyDict>() {
-            Ok(dict) if getter.is(default) => Self::Dict(dict),
-            _ if getter.is(default) && is_list(carrier) => Self::of_pairs(carrier).unwrap_or(Self::Pairs(Vec::new())),
-            _ => Self::Getter { carrier, getter },
+            Ok(dict) if getter.is(default) => Ok(Self::Dict(dict)),
+            _ if getter.is(default) && is_list(carrier) => Self::of_pairs(carrier),
+            _ => Ok(Self::Getter { carrier, getter }),
         }
     }
 

@@ -6,7 +6,7 @@ use super::outgoing::Outgoing;
 use super::{reading, writing};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use pyspan_core::propagation::{b3, xray};
+use pyspan_core::propagation::b3;
 
 /// A format by its name in `OTEL_PROPAGATORS`; those of responses are written only.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Format {
             B3Multi => writing::write_all(out, b3::format_several),
             Jaeger => writing::write_jaeger(out),
             Datadog => writing::write_datadog(out),
-            XRay => writing::write(out, "X-Amzn-Trace-Id", |span, _| xray::format(span)),
+            XRay => writing::write_xray(out),
             Sentry => writing::write_sentry(out, whole_baggage),
             OtTrace => writing::write_ot_trace(out),
             TraceResponse => writing::write(out, "traceresponse", |span, _| writing::parent_text(span)),

@@ -61,8 +61,9 @@ impl Propagator {
         context: Option<Bound<'py, PyAny>>,
         getter: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let names = names::get(carrier.py())?;
-        self.read(carrier.py(), names, &Reader::new(carrier.py(), names, carrier, getter), context)
+        let (py, names) = (carrier.py(), names::get(carrier.py())?);
+        let reader = or_nothing(py, names, Reader::new(py, names, carrier, getter))?;
+        self.read(py, names, &reader, context)
     }
 
     /// Extracts from pairs of name and value, as ASGI and Kafka have them.
@@ -73,11 +74,7 @@ impl Propagator {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, names) = (headers.py(), names::get(headers.py())?);
-        let reader = Reader::of_pairs(headers).or_else(|error| {
-            spare_the_caller(py, names, "headers could not be read, they are taken for absent", Err(error))?;
-            Ok::<_, PyErr>(Reader::Pairs(Vec::new()))
-        })?;
-        self.read(py, names, &reader, context)
+        self.read(py, names, &or_nothing(py, names, Reader::of_pairs(headers))?, context)
     }
 
     #[pyo3(signature = (carrier, context=None, setter=None))]
@@ -172,7 +169,7 @@ impl Propagator {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let api = api::get(py)?;
-        let mut found = Extraction::new(py, api, names, self.base(py, api, context)?);
+        let mut found = Extraction::new(py, api, names, self.base(py, api, names, context)?);
         for part in &self.parts {
             let outcome = match part {
                 Part::Native(format) => format.extract(reader, &mut found),
@@ -182,7 +179,7 @@ impl Propagator {
                     foreign.bind(py).call_method(intern!(py, "extract"), (reader.carrier(py)?, context), Some(&options))
                 }),
             };
-            spare_the_caller(py, names, "headers could not be read, they are taken for absent", outcome)?;
+            spare_the_caller(py, names, UNREADABLE, outcome)?;
         }
         found.make_context()
     }
@@ -192,10 +189,16 @@ impl Propagator {
         &self,
         py: Python<'py>,
         api: &Api,
+        names: &Names,
         given: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         match (given, self.parts.first()) {
             (None, Some(Part::Native(Format::Baggage))) => current::context(py, api, None).map(Some),
+            (Some(given), _) if !given.is_instance_of::<PyDict>() => {
+                let message = "the context is a %s and no Context: headers are read into an empty one";
+                api::warn(py, &names.logger, message, &[given.get_type().name()?.as_any()]);
+                Ok(None)
+            }
             (given, _) => Ok(given),
         }
     }
@@ -259,6 +262,16 @@ fn is_overridden(propagator: &Bound<'_, Propagator>) -> PyResult<bool> {
         }
     }
     Ok(false)
+}
+
+const UNREADABLE: &str = "headers could not be read, they are taken for absent";
+
+/// Returns the reader, or one without headers where they cannot be iterated.
+fn or_nothing<'a, 'py>(py: Python<'py>, names: &Names, reader: PyResult<Reader<'a, 'py>>) -> PyResult<Reader<'a, 'py>> {
+    match reader {
+        Ok(reader) => Ok(reader),
+        Err(error) => spare_the_caller(py, names, UNREADABLE, Err(error)).map(|()| Reader::Pairs(Vec::new())),
+    }
 }
 
 /// Logs what the user's carrier, its getter or setter or another propagator raised: a trace is not worth a failed

@@ -13,6 +13,8 @@ pub struct Names {
     pub datadog_state_key: Py<PyString>,
     /// Under it a context holds a Datadog browser's ids: a dict of attributes.
     pub datadog_attributes_key: Py<PyString>,
+    /// Under it a context holds the fields of X-Ray's header that are passed on: a string.
+    pub xray_fields_key: Py<PyString>,
     pub default_getter: Py<PyAny>,
     pub default_setter: Py<PyAny>,
     pub logger: Py<PyAny>,
@@ -34,6 +36,7 @@ pub fn get(py: Python<'_>) -> PyResult<&'static Names> {
             request_id_key: key("request-id")?,
             datadog_state_key: key("datadog-state")?,
             datadog_attributes_key: key("datadog-attributes")?,
+            xray_fields_key: key("xray-fields")?,
             default_getter: textmap.getattr("default_getter")?.unbind(),
             default_setter: textmap.getattr("default_setter")?.unbind(),
             logger: py.import("logging")?.call_method1("getLogger", ("pyspan.propagation",))?.unbind(),

@@ -114,8 +114,14 @@ pub fn read_xray<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> 
     if matches!((&header, reader), (Lines::None, Reader::Dict(_))) {
         header = reader.lines(intern!(py, "x-amzn-trace-id"))?;
     }
-    let caller = header.only().and_then(|header| xray::parse(text_of(&header).as_str()));
-    found.set_caller(caller)
+    let Some(header) = header.only() else { return Ok(()) };
+    let header = text_of(&header);
+    let Some(caller) = xray::parse(header.as_str()) else { return Ok(()) };
+    let others = xray::others(header.as_str());
+    if !others.is_empty() {
+        found.set(&found.names.xray_fields_key, PyString::new(py, &others).into_any());
+    }
+    found.set_caller(Some(caller))
 }
 
 pub fn read_sentry<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> PyResult<()> {

@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyspan_core::context::SpanContext;
-use pyspan_core::propagation::{baggage, datadog, jaeger, ot_trace, sentry, traceparent, tracestate};
+use pyspan_core::propagation::{baggage, datadog, jaeger, ot_trace, sentry, traceparent, tracestate, xray};
 
 /// Returns the text of `traceparent`.
 pub fn parent_text(span: &SpanContext) -> String {
@@ -70,6 +70,12 @@ fn each_member_as_header(
         out.warn_of_member(key);
         Ok(())
     })
+}
+
+pub fn write_xray(out: &Outgoing<'_, '_>) -> PyResult<()> {
+    let others = out.get(&out.names.xray_fields_key)?.and_then(|others| others.cast_into::<PyString>().ok());
+    let others = others.as_ref().map(text_of);
+    write(out, "X-Amzn-Trace-Id", |span, _| xray::format(span, others.as_ref().map_or("", encode::Text::as_str)))
 }
 
 pub fn write_sentry(out: &Outgoing<'_, '_>, whole_baggage: bool) -> PyResult<()> {
