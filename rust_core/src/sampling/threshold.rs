@@ -138,8 +138,9 @@ fn ot_entries(trace_state: &str) -> impl Iterator<Item = &str> {
     value.unwrap_or_default().split(';')
 }
 
+/// Reads digits in lower case, as the specification's grammar has them.
 fn hex(text: &str) -> Option<u64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if digits { u64::from_str_radix(text, 16).ok() } else { None }
 }
 
@@ -166,7 +167,7 @@ mod tests {
     fn digits_are_completed_by_zeros() {
         assert_eq!(threshold("fd70a4").unwrap().value(), 0xfd_70a4_0000_0000);
         assert_eq!(threshold("0"), Some(Threshold::ALWAYS));
-        for invalid in ["", "x", "+1", "123456789012345"] {
+        for invalid in ["", "x", "+1", "123456789012345", "C"] {
             assert_eq!(threshold(invalid), None, "{invalid}");
         }
     }
@@ -175,7 +176,9 @@ mod tests {
     fn the_member_is_read_among_others() {
         let state = OtState::read("a=1,ot=x:y;rv:00000000000005;th:8,b=th:4");
         assert_eq!(state, OtState { threshold: threshold("8"), randomness: Some(5) });
-        assert_eq!(OtState::read("ot=rv:5;th:zz"), OtState::default());
+        for invalid in ["ot=rv:5;th:zz", "ot=rv:C0000000000000", "ot=rv:c000000000000A;th:C"] {
+            assert_eq!(OtState::read(invalid), OtState::default(), "{invalid}");
+        }
     }
 
     #[test]
