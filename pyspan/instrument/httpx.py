@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
@@ -113,8 +113,11 @@ def _marking_async(users: Callable[[str, Any], Awaitable[object]] | None) -> Cal
 
 
 def _note(exchange: Exchange, response: httpx.Response) -> None:
-    version = cast("bytes", response.extensions.get("http_version", b"")).decode("ascii", "replace")
-    exchange.answered(response.status_code, version.removeprefix("HTTP/"), response.headers)
+    version = response.extensions.get("http_version")
+    if isinstance(version, bytes):
+        version = version.decode("ascii", "replace")
+    text = version.removeprefix("HTTP/") if isinstance(version, str) else ""  # a transport may be anybody's
+    exchange.answered(response.status_code, text, response.headers)
 
 
 _hook = ClientHook("httpx", _replaced)

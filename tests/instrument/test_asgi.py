@@ -238,6 +238,21 @@ def test_a_websocket_is_one_span(messages: list[Any], attributes: dict[str, Any]
     assert {key: found.get(key) for key in attributes} == attributes
 
 
+def test_headers_and_bodies_that_are_none_count_as_empty(caplog: pytest.LogCaptureFixture) -> None:
+    traced = Traced()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": None})
+        await send({"type": "http.response.body", "body": None})
+
+    middleware = Middleware(app, tracer_provider=traced.provider, response_headers=["traceresponse"])
+    sent = serve(middleware, {**http_scope(), "headers": None})
+    assert [name for name, _ in sent[0]["headers"]] == [b"traceresponse"]
+    assert traced.attributes()["http.response.body.size"] == 0
+    assert "error.type" not in traced.attributes()
+    assert caplog.records == []
+
+
 def test_concurrent_requests_have_a_current_span_each() -> None:
     traced = Traced()
     gate = asyncio.Event()

@@ -167,6 +167,21 @@ def test_what_a_middleware_of_aiohttp_sends_again_is_a_span(traced: Traced, serv
     assert of(traced, RESENT) == [None, 1, None]
 
 
+@pytest.mark.parametrize(("version", "noted"), [("HTTP/1.1", "1.1"), (b"HTTP/2", "2"), (None, None), (3, None)])
+def test_an_answer_of_a_transport_that_is_not_httpxs_own_arrives(
+    version: Any, noted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = httpx.Response(200, extensions={"http_version": version})
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: answer)
+    traced = Traced()
+    httpx_hook.instrument(tracer_provider=traced.provider)
+    try:
+        assert httpx.HTTPTransport().handle_request(httpx.Request("GET", "http://shop.example/")) is answer
+    finally:
+        httpx_hook.uninstrument()
+    assert of(traced, "network.protocol.version") == [noted]
+
+
 def test_an_aiohttp_without_middlewares_is_refused_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(aiohttp, "ClientMiddlewareType")
     with pytest.raises(ConfigurationError, match=r"has no client middlewares: install aiohttp>=3\.12"):

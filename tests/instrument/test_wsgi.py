@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 from wsgiref.util import FileWrapper
@@ -81,8 +82,10 @@ def test_the_span_of_a_stream_is_current_in_it_only_and_ends_with_it() -> None:
     assert not trace.get_current_span().get_span_context().is_valid
     assert not traced.spans
     assert list(parts) == [b"bc"]
-    assert len(traced.spans) == 1
+    assert not traced.spans
+    read = time.time_ns()
     answer.close()
+    assert traced.only.end_time <= read
     assert {span.get_span_context().span_id for span in seen} == {traced.only.context.span_id}
     assert traced.attributes()["http.response.body.size"] == 3
 
@@ -118,6 +121,32 @@ def test_a_body_that_is_not_read_to_its_end_is_closed_and_incomplete() -> None:
     assert body.closed
     assert traced.attributes()["error.type"] == "incomplete_response"
     assert traced.only.status.status_code is StatusCode.UNSET
+
+
+class Unclosable(Body):
+    """A body whose end goes wrong."""
+
+    def close(self) -> None:
+        raise ValueError("no end")
+
+
+def test_what_close_raises_after_the_last_part_is_recorded_and_raised_again() -> None:
+    traced = Traced()
+    answer = Answer(Middleware(_giving(Unclosable(b"a")), tracer_provider=traced.provider), environ())
+    with pytest.raises(ValueError, match="no end"):
+        answer.read()
+    assert traced.only.status.status_code is StatusCode.ERROR
+    assert traced.attributes()["error.type"] == "ValueError"
+    assert traced.attributes()["http.response.body.size"] == 1
+
+
+def test_a_body_that_is_read_but_not_closed_is_complete() -> None:
+    traced = Traced()
+    answer = Answer(Middleware(_giving(Body(b"a")), tracer_provider=traced.provider), environ())
+    assert list(answer.body) == [b"a"]
+    del answer
+    gc.collect()
+    assert "error.type" not in traced.attributes()
 
 
 def test_a_body_that_the_server_forgets_ends_its_span() -> None:

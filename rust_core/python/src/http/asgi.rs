@@ -131,6 +131,7 @@ impl AsgiRequest {
         let body = message.get_item(intern!(py, "body"))?;
         let length = body.map_or(Ok(0), |body| match body.cast::<PyBytes>() {
             Ok(bytes) => Ok(bytes.as_bytes().len()),
+            Err(_) if body.is_none() => Ok(0),
             Err(_) => body.len(),
         })?;
         let more = flag(message, intern!(message.py(), "more_body"))?;
@@ -179,7 +180,7 @@ impl AsgiRequest {
             return Ok(None);
         }
         let changed = message.copy()?;
-        let headers = match changed.get_item(intern!(py, "headers"))? {
+        let headers = match changed.get_item(intern!(py, "headers"))?.filter(|headers| !headers.is_none()) {
             Some(headers) => PyList::new(py, headers.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
             None => PyList::empty(py),
         };
@@ -351,7 +352,8 @@ impl<'py> Parts<'py> {
 /// Returns the headers as a list of tuples, as most servers have them.
 fn headers_of<'py>(scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
     let py = scope.py();
-    let Some(headers) = scope.get_item(intern!(py, "headers"))? else { return Ok(PyList::empty(py)) };
+    let headers = scope.get_item(intern!(py, "headers"))?.filter(|headers| !headers.is_none());
+    let Some(headers) = headers else { return Ok(PyList::empty(py)) };
     match headers.cast_into::<PyList>() {
         Ok(headers) if headers.iter().all(|pair| pair.is_instance_of::<PyTuple>()) => Ok(headers),
         Ok(headers) => PyList::new(py, headers.iter().map(tuple_of)),

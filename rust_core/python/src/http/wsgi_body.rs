@@ -7,6 +7,7 @@ use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator};
+use pyspan_core::clock::now_ns;
 
 /// A body on its way to the server; see `pyspan/_core.pyi`.
 #[pyclass(frozen, module = "pyspan.instrument")]
@@ -26,6 +27,11 @@ impl WsgiBody {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let part = self.within(py, || self.parts.bind(py).clone().next())?;
         match part {
+            // The span waits for `close`, which may fail; the time is that of the last part.
+            None if self.body.bind(py).hasattr(intern!(py, "close"))? => {
+                self.served().note(py, |progress| progress.complete_ns = Some(now_ns()));
+                Ok(None)
+            }
             None => self.served().complete(py).map(|()| None),
             Some(Ok(part)) => {
                 let length = part_length(&part) as u64;
