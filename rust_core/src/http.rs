@@ -205,12 +205,12 @@ pub fn known_method(method: &str) -> Option<&'static str> {
 pub fn host_and_port(header: &str) -> Option<(&str, Option<i64>)> {
     let end = match header.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
-        None => header.find(':').unwrap_or(header.len()),
+        None => header.bytes().position(|byte| byte == b':').unwrap_or(header.len()),
     };
     let (host, rest) = header.split_at(end);
     let port = rest.strip_prefix(':').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let port = port.and_then(|digits| digits.parse::<u16>().ok()).map(i64::from);
-    let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', ',']);
+    let is_host = !host.is_empty() && !host.bytes().any(|byte| matches!(byte, b'/' | b'@' | b' ' | b','));
     is_host.then(|| (host.trim_start_matches('[').trim_end_matches(']'), port))
 }
 

@@ -74,10 +74,13 @@ pub fn parse_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != out.len() * 2 {
         return None;
     }
+    let mut all = 0;
     for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+        let (high, low) = (HEX_DIGITS[usize::from(pair[0])], HEX_DIGITS[usize::from(pair[1])]);
+        all |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(())
+    (all != NO_DIGIT).then_some(())
 }
 
 /// Writes `bytes` as lower-case hex digits into `out`, which is twice as long.
@@ -89,13 +92,19 @@ pub fn format_hex(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-const fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+/// What stands for a byte that is no lower-case hex digit: with any digit it gives itself.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each byte as a digit: one look a byte, and one decision a text.
+const HEX_DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
     }
-}
+    digits
+};
 
 /// After so many numbers a thread's generator takes a new seed from the OS, which bounds what one seed can repeat.
 const RESEED_AFTER: u32 = 1 << 16;

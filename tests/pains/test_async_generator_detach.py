@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
+import threading
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -74,6 +76,36 @@ def test_a_generator_closed_late_leaves_the_current_span_alone(
         asyncio.run(request())
     assert sorted(span.name for span in traced.exporter.get_finished_spans()) == ["other work", "request", "stream"]
     assert all("detach" not in record.message for record in caplog.records)
+
+
+def test_what_starts_after_a_generator_was_closed_elsewhere_is_not_its_child(traced: Traced) -> None:
+    async def request() -> None:
+        with traced.tracer.start_as_current_span("request"):
+            for _ in range(3):
+                generator = traced.stream()
+                async for _ in generator:
+                    break
+                await asyncio.create_task(generator.aclose())
+            with traced.tracer.start_as_current_span("next"):
+                pass
+
+    asyncio.run(request())
+    drawn = traced.drawn().splitlines()
+    assert drawn == ["request [INTERNAL]", *["  stream [INTERNAL]"] * 3, "  next [INTERNAL]"]
+
+
+def test_what_starts_after_a_root_was_left_elsewhere_is_a_root(traced: Traced) -> None:
+    def run() -> None:
+        entered = traced.tracer.start_as_current_span("left by another thread")
+        entered.__enter__()
+        thread = threading.Thread(target=entered.__exit__, args=(None, None, None))
+        thread.start()
+        thread.join()
+        with traced.tracer.start_as_current_span("next"):
+            pass
+
+    contextvars.copy_context().run(run)
+    assert traced.drawn() == "left by another thread [INTERNAL]\nnext [INTERNAL]"
 
 
 def test_a_span_within_a_generator_has_the_generator_s_span_as_parent(traced: Traced) -> None:

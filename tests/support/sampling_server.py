@@ -19,7 +19,7 @@ class SamplingServer:
     """Answers with `strategy`, bytes as they are and all else as JSON, under `status`; `asked` holds the paths.
 
     `protocol` opens the status line, and `reason` closes it in place of the phrase that belongs to the status; where
-    `location` is set, it is a header.
+    `location` is set, it is a header. While `may_answer` is clear, who asks waits.
 
     With more than one strategy each is served once, in turn, and the last for good.
     """
@@ -31,6 +31,8 @@ class SamplingServer:
         self.reason: str | None = None
         self.location: str | None = None
         self.asked: list[str] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -45,11 +47,13 @@ class SamplingServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.may_answer.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
     def body(self) -> bytes:
+        self.may_answer.wait()
         strategy = self.strategy
         if self._others:
             self.strategy = self._others.pop(0)

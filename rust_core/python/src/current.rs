@@ -1,8 +1,10 @@
 //! The current context: natively on the stock context variable, else through the API's own functions.
 
 use crate::api::Api;
+use crate::span::Span;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -166,7 +168,8 @@ unsafe fn holds_only_a_span(api: &Api, base: &Bound<'_, PyAny>) -> bool {
 }
 
 /// Undoes [`attach`]. A token of another context, as when an async generator is closed in another task, is let go
-/// quietly: there the variable is not ours to reset.
+/// quietly: there the variable is not ours to reset. The span stays current in its own context, so it is told who was
+/// current before it.
 #[inline]
 pub fn detach(py: Python<'_>, api: &Api, attached: Attached) -> PyResult<()> {
     let reset = match &api.context_var {
@@ -177,17 +180,30 @@ pub fn detach(py: Python<'_>, api: &Api, attached: Attached) -> PyResult<()> {
         },
         None => api.context.bind(py).call_method1("detach", (&attached.token,)).map(drop),
     };
-    attached.token.drop_ref(py);
     match reset {
         Ok(()) => {
+            attached.token.drop_ref(py);
             if let Some(context) = attached.context {
                 recycle(py, api, context);
             }
             Ok(())
         }
-        Err(error) if error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRuntimeError>(py) => Ok(()),
+        Err(error) if error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyRuntimeError>(py) => {
+            leave_behind(py, api, &attached)
+        }
         Err(error) => Err(error),
     }
+}
+
+#[cold]
+fn leave_behind(py: Python<'_>, api: &Api, attached: &Attached) -> PyResult<()> {
+    let Some(context) = &attached.context else { return Ok(()) };
+    let left = span_of(py, api, context.bind(py))?;
+    let Some(left) = left.as_ref().and_then(|left| left.cast_exact::<Span>().ok()) else { return Ok(()) };
+    let before = attached.token.bind(py).getattr(intern!(py, "old_value"))?;
+    let before = before.is_instance_of::<PyDict>().then(|| span_of(py, api, &before)).transpose()?.flatten();
+    left.get().hand_on_to(py, before);
+    Ok(())
 }
 
 /// Builds an API `SpanContext` without running its Python constructor, which costs more than an empty span.

@@ -382,9 +382,15 @@ fn bytes_at<'py>(scope: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyRe
 
 fn address_at<'py>(scope: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Address<'py>> {
     let Some(pair) = scope.get_item(key)?.filter(|pair| !pair.is_none()) else { return Ok(None) };
-    let Ok(address) = pair.get_item(0).and_then(|address| Ok(address.cast_into::<PyString>()?)) else {
-        return Ok(None);
-    };
-    let port = pair.get_item(1).ok().and_then(|port| port.extract::<i64>().ok());
-    Ok(Some((address, port)))
+    let Ok(pair) = pair.cast_exact::<PyTuple>() else { return Ok(odd_address(&pair)) };
+    let address = pair.get_borrowed_item(0).ok().and_then(|address| Some(address.cast::<PyString>().ok()?.to_owned()));
+    let port = pair.get_borrowed_item(1).ok().and_then(|port| port.extract::<i64>().ok());
+    Ok(address.map(|address| (address, port)))
+}
+
+/// Some servers have the address in a list.
+#[cold]
+fn odd_address<'py>(pair: &Bound<'py, PyAny>) -> Address<'py> {
+    let address = pair.get_item(0).ok()?.cast_into::<PyString>().ok()?;
+    Some((address, pair.get_item(1).ok().and_then(|port| port.extract::<i64>().ok())))
 }

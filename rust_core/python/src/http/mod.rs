@@ -33,6 +33,7 @@ static TRACER_PROVIDER: Global = Global::new("opentelemetry.trace", "get_tracer_
 /// Makes requests cheap to make. To be called when the module is made.
 pub fn prepare(py: Python<'_>) {
     keep_memory::<AsgiRequest>(py);
+    keep_memory::<asgi_last::LastMessage>(py);
     keep_memory::<WsgiRequest>(py);
 }
 

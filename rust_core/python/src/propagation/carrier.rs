@@ -2,9 +2,11 @@
 
 use crate::encode;
 use crate::propagation::names::Names;
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use std::ptr::null;
 
 /// The values of one header.
 pub enum Lines<'py> {
@@ -37,6 +39,17 @@ impl<'py> Lines<'py> {
             Self::None => &[],
             Self::One(line) => std::slice::from_ref(line),
             Self::Many(lines) => lines,
+        }
+    }
+
+    fn and(self, line: Bound<'py, PyString>) -> Self {
+        match self {
+            Self::None => Self::One(line),
+            Self::One(first) => Self::Many(vec![first, line]),
+            Self::Many(mut lines) => {
+                lines.push(line);
+                Self::Many(lines)
+            }
         }
     }
 
@@ -199,15 +212,15 @@ impl<'py> ScopeHeaders<'py> {
         if self.names & bit(name.as_bytes()) == 0 {
             return Ok(Lines::None);
         }
-        let mut found = Vec::new();
+        let mut found = Lines::None;
         for pair in self.list.iter() {
             if let Some((known, value)) = header(&pair)
                 && known.as_bytes().eq_ignore_ascii_case(name.as_bytes())
             {
-                found.push(latin1(&value)?);
+                found = found.and(latin1(&value)?);
             }
         }
-        Ok(Lines::of(found))
+        Ok(found)
     }
 }
 
@@ -279,10 +292,11 @@ fn latin1<'py>(text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         return Ok(text.clone());
     }
     let bytes = text.cast::<PyBytes>()?.as_bytes();
-    Ok(match std::str::from_utf8(bytes) {
-        Ok(ascii) if ascii.is_ascii() => PyString::new(text.py(), ascii),
-        _ => PyString::new(text.py(), &bytes.iter().map(|&byte| char::from(byte)).collect::<String>()),
-    })
+    // SAFETY: so many live bytes.
+    unsafe {
+        let text_of = ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), bytes.len().cast_signed(), null());
+        Ok(Bound::from_owned_ptr_or_err(text.py(), text_of)?.cast_into_unchecked())
+    }
 }
 
 /// Writes headers.

@@ -383,13 +383,14 @@ impl Span {
             visit.call(&attached.token)?;
             visit.call(&attached.context)?;
         }
+        visit.call(&state.before)?;
         let pending = &state.pending;
         [&pending.context, &pending.attributes, &pending.links].into_iter().try_for_each(|kept| visit.call(kept))
     }
 
     fn __clear__(&self) {
         let Some(mut state) = self.state.try_borrow_mut_for_gc() else { return };
-        let cleared = (state.attached.take(), std::mem::take(&mut state.pending));
+        let cleared = (state.attached.take(), state.before.take(), std::mem::take(&mut state.pending));
         drop(state);
         drop(cleared);
     }

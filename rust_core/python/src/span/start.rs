@@ -110,6 +110,10 @@ fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>, ra
 pub fn parent_of(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
     if let Ok(span) = found.cast_exact::<Span>() {
         let state = span.get().state.borrow(py);
+        if state.before.is_some() && state.phase == Phase::Ended {
+            drop(state);
+            return span.get().before(py).map_or(Ok(None), |before| parent_of(py, api, &before));
+        }
         let parent = |context| Parent { context, trace_state: state.trace_state.clone(), deferred: false };
         return Ok(state.context.map(parent));
     }

@@ -108,6 +108,8 @@ pub struct State {
     /// What the span is to start with, held in place: a box for it would cost as much as an attribute.
     pub pending: Pending,
     pub attached: Option<Attached>,
+    /// Who was current before a span, or None, where that stays current in a context that nobody could reset.
+    pub before: Option<Py<PyAny>>,
     /// The API's `SpanContext`, built when somebody asks.
     pub api_context: Option<Py<PyAny>>,
 }
@@ -129,6 +131,7 @@ impl State {
             body: None,
             pending: Pending { context: None, attributes: None, links: None, start_time: None },
             attached: None,
+            before: None,
             api_context: None,
         }
     }

@@ -55,6 +55,33 @@ pub fn enter(span: &Bound<'_, Span>) -> PyResult<()> {
     Ok(())
 }
 
+impl Span {
+    /// Says who was current before this span, which stays current in a context that can't be reset from here.
+    #[cold]
+    pub fn hand_on_to(&self, py: Python<'_>, before: Option<Bound<'_, PyAny>>) {
+        let before = match before.as_ref().map(|before| before.cast_exact::<Self>()) {
+            // Those that were left behind before are passed over, or a loop would make a chain of them.
+            Some(Ok(span)) if span.get().is_left_behind(py) => span.get().before(py),
+            _ => before,
+        };
+        let before = before.map_or_else(|| py.None(), Bound::unbind);
+        let replaced = self.state.borrow_mut(py).before.replace(before);
+        drop(replaced);
+    }
+
+    /// Returns who was current before this span, which was left behind.
+    #[cold]
+    pub fn before<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let before = self.state.borrow(py).before.as_ref().map(|before| before.bind(py).clone());
+        before.filter(|before| !before.is_none())
+    }
+
+    fn is_left_behind(&self, py: Python<'_>) -> bool {
+        let state = self.state.borrow(py);
+        state.before.is_some() && state.phase == Phase::Ended
+    }
+}
+
 #[cold]
 fn entered_twice() -> PyErr {
     PyRuntimeError::new_err(

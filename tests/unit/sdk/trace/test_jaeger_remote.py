@@ -52,7 +52,9 @@ def pollers() -> int:
 def test_the_initial_sampler_decides_until_the_first_answer(server: SamplingServer) -> None:
     sampler = JaegerRemoteSampler("my shop", server.endpoint, initial_sampler=0.0)
     assert not server.asked, "nothing is asked before the first span"
+    server.may_answer.clear()
     assert not is_sampled(sampler)
+    server.may_answer.set()
     wait_for(lambda: is_sampled(sampler))
     assert server.asked == ["/sampling?service=my+shop"]
 
