@@ -202,6 +202,8 @@ def test_fields_of_x_ray_that_are_not_known_are_sent_on() -> None:
     assert injected(propagator, received) == {"X-Amzn-Trace-Id": header}
     below = context_of(Caller(span_id="b7ad6b7169203331"), received)
     assert injected(propagator, below) == {"X-Amzn-Trace-Id": header.replace(SPAN_ID, "b7ad6b7169203331")}
+    another = context_of(Caller("0af7651916cd43dd8448eb211c80319c"), received)
+    assert "Lineage" not in injected(propagator, another)["X-Amzn-Trace-Id"]
 
 
 def test_an_origin_of_datadog_keeps_what_a_trace_state_can_hold() -> None:

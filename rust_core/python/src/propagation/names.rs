@@ -13,7 +13,7 @@ pub struct Names {
     pub datadog_state_key: Py<PyString>,
     /// Under it a context holds a Datadog browser's ids: a dict of attributes.
     pub datadog_attributes_key: Py<PyString>,
-    /// Under it a context holds the fields of X-Ray's header that are passed on: a string.
+    /// Under it a context holds a trace id in hex and the fields of its X-Ray header that are passed on: a string.
     pub xray_fields_key: Py<PyString>,
     pub default_getter: Py<PyAny>,
     pub default_setter: Py<PyAny>,

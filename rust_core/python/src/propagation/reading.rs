@@ -119,7 +119,8 @@ pub fn read_xray<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> 
     let Some(caller) = xray::parse(header.as_str()) else { return Ok(()) };
     let others = xray::others(header.as_str());
     if !others.is_empty() {
-        found.set(&found.names.xray_fields_key, PyString::new(py, &others).into_any());
+        let of_trace = format!("{}{others}", caller.context.trace_id);
+        found.set(&found.names.xray_fields_key, PyString::new(py, &of_trace).into_any());
     }
     found.set_caller(Some(caller))
 }

@@ -73,9 +73,14 @@ fn each_member_as_header(
 }
 
 pub fn write_xray(out: &Outgoing<'_, '_>) -> PyResult<()> {
-    let others = out.get(&out.names.xray_fields_key)?.and_then(|others| others.cast_into::<PyString>().ok());
-    let others = others.as_ref().map(text_of);
-    write(out, "X-Amzn-Trace-Id", |span, _| xray::format(span, others.as_ref().map_or("", encode::Text::as_str)))
+    let kept = out.get(&out.names.xray_fields_key)?.and_then(|kept| kept.cast_into::<PyString>().ok());
+    let kept = kept.as_ref().map(text_of);
+    let kept = kept.as_ref().map_or("", encode::Text::as_str);
+    write(out, "X-Amzn-Trace-Id", |span, _| {
+        // A trace that was begun within the request is none of its callers'.
+        let others = kept.strip_prefix(span.trace_id.to_string().as_str()).unwrap_or_default();
+        xray::format(span, others)
+    })
 }
 
 pub fn write_sentry(out: &Outgoing<'_, '_>, whole_baggage: bool) -> PyResult<()> {
