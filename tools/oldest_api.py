@@ -23,7 +23,7 @@ __all__ = ["environ", "get", "requirements", "tests_without_sdk"]
 
 PINS = ROOT / "requirements-dev.txt"
 NEEDED = ("gevent", "grpcio", "httpx")  # peers of the tests
-LACKED = re.compile(r"^(?:from|import) opentelemetry\.(?:sdk|exporter|instrumentation)\b", re.MULTILINE)
+LACKED = re.compile(r"^(?:from|import) opentelemetry\.(?:sdk|exporter|instrumentation|semconv)\b", re.MULTILINE)
 
 
 def get() -> Path:

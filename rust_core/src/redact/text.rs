@@ -1,6 +1,7 @@
 //! Secrets in any text: passwords of URLs, values of secret parameters, card numbers.
 
-use super::{MARKER, cards, is_replaced, is_secret_parameter};
+use super::values::{self, Where};
+use super::{MARKER, cards, hides, is_replaced};
 use std::borrow::Cow;
 
 /// The shortest text that can hold a secret: `sig=x`.
@@ -52,16 +53,11 @@ pub fn text(text: &str) -> Cow<'_, str> {
     all(text, Where::InUrls)
 }
 
-/// As [`text()`], and the values of secrets wherever a `key=value` or `"key": "value"` stands: for what exceptions say.
+/// As [`text()`], and the values of secrets wherever a `key=value`, a `"key": "value"` or a header stands: for what
+/// exceptions say.
 #[must_use]
 pub fn message(text: &str) -> Cow<'_, str> {
     all(text, Where::Anywhere)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
-    InUrls,
-    Anywhere,
 }
 
 fn all(text: &str, place: Where) -> Cow<'_, str> {
@@ -85,7 +81,7 @@ fn userinfo(text: &str) -> Cow<'_, str> {
     for (found, mark) in text.match_indices("://") {
         let start = found + mark.len();
         let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '\\' | '"' | '\'' | '<' | '>');
-        let authority = text[start..].split(ends).next().unwrap_or_default();
+        let authority = &text[start..values::until(text, start, ends)];
         let Some((user, _)) = authority.rsplit_once('@') else { continue };
         if !user.is_empty() && !is_replaced(user) {
             clean.replace(start, user.len(), if user.contains(':') { USERINFO } else { USER });
@@ -94,57 +90,23 @@ fn userinfo(text: &str) -> Cow<'_, str> {
     clean.finish()
 }
 
+/// Reads behind a key only where that is a secret's, and passes over what it has read: no text costs more than a multiple
+/// of its length, whoever wrote it.
 fn pairs(text: &str, place: Where) -> Cow<'_, str> {
     let mut clean = Replacing::new(text);
-    for (at, sign) in text.match_indices(['=', ':']) {
-        if at < clean.kept {
+    let mut passed = 0;
+    for (at, _) in text.match_indices(['=', ':']) {
+        if at < passed {
             continue;
         }
-        let pair = if sign == "=" { assigned(text, at, place) } else { quoted(text, at, place) };
-        let Some((key, start, value)) = pair else { continue };
-        if is_secret_parameter(key, value) && !value.starts_with(MARKER) {
-            clean.replace(start, value.len(), MARKER);
+        let Some((key, value)) = values::pair(text, at, place) else { continue };
+        passed = value.end;
+        let found = &text[value.clone()];
+        if hides(key, found) && !found.starts_with(MARKER) {
+            clean.replace(value.start, found.len(), MARKER);
         }
     }
     clean.finish()
-}
-
-/// The key before the `=` at `at`, where the value starts, and the value.
-fn assigned(text: &str, at: usize, place: Where) -> Option<(&str, usize, &str)> {
-    let (key, before) = key_before(&text[..at]);
-    let fits = place == Where::Anywhere || before.is_none_or(|c| matches!(c, '?' | '&' | ';' | '#'));
-    if key.is_empty() || !fits {
-        return None;
-    }
-    let rest = &text[at + 1..];
-    if let Some(inner) = quoted_text(rest) {
-        return Some((key, at + 2, inner));
-    }
-    let ends = |c: char| {
-        let code = place == Where::Anywhere && matches!(c, ',' | ')' | '}' | ']');
-        code || c.is_whitespace() || matches!(c, '&' | ';' | '#' | '"' | '\'' | '<' | '>')
-    };
-    Some((key, at + 1, rest.split(ends).next().unwrap_or_default()))
-}
-
-/// Likewise for the `:` between a key and a value in quotation marks, as JSON and `repr()` of a dict write them.
-fn quoted(text: &str, at: usize, place: Where) -> Option<(&str, usize, &str)> {
-    let before = text[..at].strip_suffix(['"', '\'']).filter(|_| place == Where::Anywhere)?;
-    let rest = text[at + 1..].trim_start_matches(' ');
-    Some((key_before(before).0, text.len() - rest.len() + 1, quoted_text(rest)?))
-}
-
-/// The key at the end of `text`, and the character before it.
-fn key_before(text: &str) -> (&str, Option<char>) {
-    let in_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '%' | '[' | ']');
-    let rest = text.trim_end_matches(in_key);
-    (&text[rest.len()..], rest.chars().next_back())
-}
-
-/// What stands in quotation marks at the start of `text`; all of it where they are not closed.
-fn quoted_text(text: &str) -> Option<&str> {
-    let mark = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    text[1..].split(mark).next()
 }
 
 /// A text some parts of which are replaced from front to back; copied with the first of them.
@@ -177,6 +139,7 @@ impl<'a> Replacing<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::steps;
     use super::*;
     use proptest::prelude::*;
 
@@ -227,13 +190,157 @@ mod tests {
             ("login failed: password=abc, user=me", "login failed: password=[REDACTED], user=me"),
             ("login(api_key='a b', n=1)", "login(api_key='[REDACTED]', n=1)"),
             (r#"got {"Password": "x", "n": 1}"#, r#"got {"Password": "[REDACTED]", "n": 1}"#),
-            ("unexpected token: x", "unexpected token: x"),
+            (r#"login(password=b"a", n=1)"#, r#"login(password=b"[REDACTED]", n=1)"#),
+            ("User(password=SecretStr('a(b'), n=1)", "User(password=[REDACTED], n=1)"),
+            (r"login(password='it\'s a', n=1)", "login(password='[REDACTED]', n=1)"),
+            (r"connect(dsn='host=h password=\'a\'', n=1)", r"connect(dsn='host=h password=\'[REDACTED]\'', n=1)"),
+            (r"'{\'a\': \'password=\\\'b\\\' c\'}'", r"'{\'a\': \'password=\\\'[REDACTED]\\\' c\'}'"),
+            ("{'password': b'a', 'n': 1}", "{'password': b'[REDACTED]', 'n': 1}"),
+            (r#"{"password": ["a]", ["b"]], "n": 1}"#, r#"{"password": [REDACTED], "n": 1}"#),
+            ("{'password': SecretStr('a'), 'n': 1}", "{'password': [REDACTED], 'n': 1}"),
+            (r#"{"token" : {"a": "b"}, "n": 1}"#, r#"{"token" : [REDACTED], "n": 1}"#),
+            (r#"{\"password\": \"a\", \"n\": 1}"#, r#"{\"password\": \"[REDACTED]\", \"n\": 1}"#),
+            (r#"password = "a" # n"#, r#"password = "[REDACTED]" # n"#),
+            ("password==a b", "password=[REDACTED] b"),
+            ("authorization=Bearer a b", "authorization=[REDACTED] b"),
+            ("Authorization: Bearer a\nHost: b", "Authorization: [REDACTED]\nHost: b"),
+            ("Authorization: Digest username=\"a\", response=\"b\"\nn", "Authorization: [REDACTED]\nn"),
+            (r"b'GET /\r\nCookie: a=b; c\r\nHost: d'", r"b'GET /\r\nCookie: [REDACTED]\r\nHost: d'"),
+            ("['X-Api-Key: a', 'n']", "['X-Api-Key: [REDACTED]', 'n']"),
         ] {
             assert_eq!(message(given), clean);
+            assert_eq!(message(clean), clean);
         }
     }
 
+    #[test]
+    fn messages_stay_where_they_tell_no_secret() {
+        for given in [
+            "unexpected token: x",
+            "unexpected token = at 5",
+            "password=None is not allowed, has_token=True, cookies={}",
+            "max_tokens=4096 is too many",
+            "token = self.token_of(user)",
+            "if password == other:",
+            "{'token_type': 'bearer', 'input_tokens': 17}",
+            "Cookie: ",
+        ] {
+            assert_eq!(message(given), given);
+        }
+    }
+
+    #[test]
+    fn what_is_not_closed_hides_no_other_frame() {
+        let given = "\n  File \"a.py\", line 1, in a\n    get(cookies={\n  File \"b.py\", line 2, in b\n    raise";
+        let clean =
+            "\n  File \"a.py\", line 1, in a\n    get(cookies=[REDACTED]\n  File \"b.py\", line 2, in b\n    raise";
+        assert_eq!(message(given), clean);
+        assert_eq!(message("tokens=[a, (b)"), "tokens=[REDACTED]");
+    }
+
+    /// How often a character may be read, on an average: a number in many groups is the worst.
+    const READS: usize = 64;
+
+    fn is_linear(given: &str) -> Result<(), TestCaseError> {
+        for read in [text, message] {
+            let steps = steps::of(|| read(given));
+            prop_assert!(steps <= READS * (given.len() + 1), "{steps} steps for {} bytes", given.len());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_text_that_repeats_costs_a_multiple_of_its_length() {
+        for part in [
+            "?a=",
+            "a=",
+            "=",
+            ":",
+            "://",
+            "a://x@",
+            "?token=[REDACTED]",
+            "token=[REDACTED] ",
+            "token=None,",
+            "token=\"",
+            "token='",
+            "token=\\'",
+            "token=\\\\\\\"",
+            "\\",
+            "token=[",
+            "token=[]",
+            "token=[\n",
+            "token=f(",
+            "token= ",
+            "token =",
+            "token=b",
+            "\"token\":",
+            "\"token\":[",
+            "\"token\":a",
+            "\"token\" : \\",
+            "cookie:",
+            "cookie: a\\",
+            "x-token:",
+            "'x-token:",
+            "token",
+            "p_",
+            "passwor-",
+            "%41",
+            "[",
+            "\"",
+            "'\\",
+            "4 ",
+            "1-",
+            "4",
+            "4111 ",
+            "4111 1111 1111 1112 ",
+            "max_tokens=5&",
+            "\n  File \"",
+            "token={\n  File \"",
+            "é=",
+            "token=é(",
+        ] {
+            is_linear(&part.repeat(20_000)).unwrap();
+            is_linear(&format!("token={}", part.repeat(20_000))).unwrap();
+            is_linear(&format!("{}=1", part.repeat(20_000))).unwrap();
+        }
+    }
+
+    /// A value as `repr()` writes it.
+    fn quoted(value: &str, mark: char) -> String {
+        let escaped = value.replace('\\', r"\\").replace(mark, &format!("\\{mark}"));
+        format!("{mark}{escaped}{mark}")
+    }
+
     proptest! {
+        #[test]
+        fn no_text_costs_more_than_a_multiple_of_its_length(
+            parts in prop::collection::vec(("(token|key|a|4111|[-=:;&?'\"\\\\ \n\\[\\](){}@.,1é]){1,4}", 1..400_usize), 1..6)
+        ) {
+            let given: String = parts.iter().map(|(part, times)| part.repeat(*times)).collect();
+            is_linear(&given)?;
+        }
+
+        #[test]
+        fn no_quoted_secret_of_a_message_survives(
+            around in "[a-z '\"\\\\,)(=:&\n\\[{]{0,8}", mark in "['\"]", prefix in "[a-zA-Z]?", nested: bool
+        ) {
+            let mark = mark.chars().next().unwrap();
+            let other = if mark == '"' { '\'' } else { '"' };
+            let value = quoted(&format!("{around}hunter2{around}"), mark);
+            let prefix = if "bBfFrRuU".contains(&prefix) { prefix } else { String::new() };
+            for form in [
+                format!("login(password={prefix}{value}, n=1)"),
+                format!("password = {value}"),
+                format!("{{'password' : {prefix}{value}, \"n\": 1}}"),
+                format!("{{'password': [1, {value}]}}"),
+                format!("User(password=Secret({value}), n=1)"),
+            ] {
+                let given = if nested { quoted(&form, other) } else { form };
+                let clean = message(&given);
+                prop_assert!(!clean.contains("hunter2"), "{given} -> {clean}");
+            }
+        }
+
         #[test]
         fn redaction_of_texts_never_panics(given in ".*") {
             let _ = (text(&given), message(&given), may_hold_secret(&given));

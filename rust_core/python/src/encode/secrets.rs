@@ -3,7 +3,7 @@
 use super::text::plain_str;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyFloat, PyInt, PyList, PyString, PyTuple};
 use pyspan_core::redact;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +40,13 @@ impl Redaction {
             Cow::Owned(clean) => Some(clean),
             Cow::Borrowed(_) => None,
         }
+    }
+
+    /// As [`Self::clean`], for bytes that are UTF-8; others are no text.
+    #[cold]
+    pub fn clean_bytes(self, bytes: &[u8]) -> Option<String> {
+        let text = if self == Self::Off { None } else { std::str::from_utf8(bytes).ok() };
+        text.filter(|text| self.finds_in(text)).and_then(|text| self.clean(text))
     }
 
     /// How the value of `key` is read.
@@ -115,12 +122,18 @@ pub fn is_changed(key: &str, value: &Bound<'_, PyAny>, redaction: Redaction) -> 
 /// True when all of the value gives way to the marker. Runs no Python code.
 #[cold]
 pub fn is_secret(key: &str, value: &Bound<'_, PyAny>) -> bool {
-    if value.is_none() || !redact::is_secret(key) {
-        return false;
+    !value.is_none() && redact::is_secret(key) && !is_harmless(value) && !is_redacted(value)
+}
+
+/// True for numbers and switches, which count, measure or tell whether there is a secret; not for a card's number.
+fn is_harmless(value: &Bound<'_, PyAny>) -> bool {
+    if !value.is_instance_of::<PyInt>() {
+        return value.is_instance_of::<PyFloat>();
     }
-    let number = value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>();
-    let counts = number && !value.is_instance_of::<PyBool>() && redact::is_count(key);
-    !counts && !is_redacted(value)
+    let mut overflow = 0;
+    // SAFETY: a live int, of which no Python code is asked.
+    let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(value.as_ptr(), &raw mut overflow) };
+    overflow == 0 && matches!(redact::card_numbers(&number.to_string()), Cow::Borrowed(_))
 }
 
 /// True for a list of what somebody has redacted before, as instrumentations write headers.

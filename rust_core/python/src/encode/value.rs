@@ -27,6 +27,7 @@ const MAX_BYTES: usize = 4 << 20;
 pub enum Encoded<'a> {
     Borrowed(Value<'a>),
     Text(String),
+    Bytes(String),
     Array(Vec<u8>),
     Map(Vec<u8>),
 }
@@ -37,6 +38,7 @@ impl Encoded<'_> {
         match self {
             Self::Borrowed(value) => *value,
             Self::Text(text) => Value::Str(text),
+            Self::Bytes(text) => Value::Bytes(text.as_bytes()),
             Self::Array(inner) => Value::Array(inner),
             Self::Map(inner) => Value::Map(inner),
         }
@@ -139,7 +141,9 @@ impl Walk<'_, '_> {
             return Ok(Encoded::Borrowed(Value::Null));
         }
         if let Ok(bytes) = value.cast::<PyBytes>() {
-            return Ok(Encoded::Borrowed(Value::Bytes(bytes.as_bytes())));
+            let clean = self.room.redaction.clean_bytes(bytes.as_bytes());
+            let plain = || Encoded::Borrowed(Value::Bytes(bytes.as_bytes()));
+            return Ok(clean.map_or_else(plain, Encoded::Bytes));
         }
         if let Ok(text) = value.cast::<PyString>() {
             return Ok(encode_text(text, self.room, &mut self.is_shortened));
@@ -214,7 +218,7 @@ impl Walk<'_, '_> {
     fn count(&mut self, out: &mut Vec<u8>, start: usize, encoded: &Encoded<'_>) {
         let inner = match encoded {
             Encoded::Array(inner) | Encoded::Map(inner) => Some(inner.len()),
-            Encoded::Borrowed(_) | Encoded::Text(_) => None,
+            Encoded::Borrowed(_) | Encoded::Text(_) | Encoded::Bytes(_) => None,
         };
         if let Some(left) = self.bytes_left.checked_sub(out.len() - start - inner.unwrap_or(0)) {
             self.bytes_left = left;

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import sampled_from, text
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 import pyspan
@@ -19,6 +22,10 @@ class Text(str):
     """No exact string."""
 
     __slots__ = ()
+
+
+class Number(int):
+    """No exact integer."""
 
 
 def started(**options: Any) -> Any:
@@ -55,9 +62,33 @@ def written(key: Any, value: Any, **options: Any) -> Any:
         "пароль.token",
     ],
 )
-@pytest.mark.parametrize("value", ["hunter2", Text("hunter2"), 17, 1.5, b"hunter2", ["hunter2"], {"a": "b"}, object])
+@pytest.mark.parametrize("value", ["hunter2", Text("hunter2"), b"hunter2", ["hunter2"], [17], {"a": "b"}, object])
 def test_the_value_of_a_secret_key_is_replaced_whole(key: str, value: object) -> None:
     assert written(key, value) == MARKER
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("has_password", True),
+        ("password.length", 8),
+        ("authorization_status", 403),
+        ("session.tokens", 0.5),
+        ("secret.size", Number(2)),
+        ("aws.secretsmanager.secret.arn", "arn:aws:secretsmanager:eu-1:1:secret:a"),
+        ("gen_ai.token.type", "input"),
+        ("token_type", "bearer"),
+        ("authorization.result", "allowed"),
+    ],
+)
+def test_what_only_tells_about_a_secret_stays(key: str, value: object) -> None:
+    assert written(key, value) == value
+
+
+def test_a_card_given_as_a_number_is_one_under_the_key_of_a_secret() -> None:
+    assert written("card_number", 4111111111111111) == MARKER
+    assert written("secret", Number(4111111111111111)) == MARKER
+    assert written("order.id", 4111111111111111) == 4111111111111111
 
 
 @pytest.mark.parametrize("key", ["author", "keyboard", "page", "user.name", "pass"])
@@ -90,16 +121,29 @@ def test_secrets_are_found_at_any_depth() -> None:
         (Text("/?token=hunter2"), f"/?token={MARKER}"),
         ("naïve ?token=hunter2", f"naïve ?token={MARKER}"),
         ("\ud800 ?token=hunter2", f"\ufffd ?token={MARKER}"),
+        ("?max_tokens=5&has_token=true&token=5", f"?max_tokens=5&has_token=true&token={MARKER}"),
+        (b"https://ann:hunter2@shop.example/?n=1", b"https://REDACTED:REDACTED@shop.example/?n=1"),
+        (b"?token=hunter2", f"?token={MARKER}".encode()),
+        ([b"?token=hunter2", b"a"], (f"?token={MARKER}".encode(), b"a")),
     ],
 )
-def test_secrets_in_a_text_are_replaced_under_any_key(given: str, clean: str) -> None:
+def test_secrets_in_a_text_are_replaced_under_any_key(given: object, clean: object) -> None:
     assert written("note", given) == clean
 
 
 @pytest.mark.parametrize(
-    "value", ["ann@shop.example", "a = b", "SELECT a FROM b WHERE token = ?", "4111111111111112", "2026-11-21 15:39"]
+    "value",
+    [
+        "ann@shop.example",
+        "a = b",
+        "SELECT a FROM b WHERE token = ?",
+        "4111111111111112",
+        "2026-11-21 15:39",
+        b"a=b",
+        b"\xff?token=hunter2",
+    ],
 )
-def test_texts_without_secrets_stay(value: str) -> None:
+def test_texts_without_secrets_stay(value: object) -> None:
     assert written("note", value) == value
 
 
@@ -157,6 +201,40 @@ def test_an_exception_tells_no_secret() -> None:
     assert attributes["exception.message"] == told
     assert "hunter2" not in attributes["exception.stacktrace"]
     assert span.status.description == f"ValueError: {told}"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('login(password=b"hunter2")', f'login(password=b"{MARKER}")'),
+        ("User(password=SecretStr('hunter2'), n=1)", f"User(password={MARKER}, n=1)"),
+        (r"login(password='it\'s hunter2')", f"login(password='{MARKER}')"),
+        (r"connect(dsn='host=h password=\'hunter2\'')", rf"connect(dsn='host=h password=\'{MARKER}\'')"),
+        ("{'password': b'hunter2'}", f"{{'password': b'{MARKER}'}}"),
+        ('{"password": ["hunter2"], "n": 1}', f'{{"password": {MARKER}, "n": 1}}'),
+        ('{"password" : "hunter2"}', f'{{"password" : "{MARKER}"}}'),
+        ('password = "hunter2"', f'password = "{MARKER}"'),
+        ("refused: Authorization: Bearer hunter2\nHost: a", f"refused: Authorization: {MARKER}\nHost: a"),
+        ("unexpected token: x", "unexpected token: x"),
+        ("password=None, max_tokens=5", "password=None, max_tokens=5"),
+    ],
+)
+def test_what_an_exception_says_is_redacted_up_to_the_end_of_each_value(said: str, told: str) -> None:
+    span = started()
+    span.record_exception(ValueError(said))
+    assert span.events[0].attributes["exception.message"] == told
+    assert "hunter2" not in span.events[0].attributes["exception.stacktrace"]
+
+
+@given(
+    secret=text(min_size=1).map(lambda around: f"{around}hunter2{around}"),
+    form=sampled_from(["login(password={!r}, n=1)", "{{'password': {!r}}}", "{{'a': [{{'token': [1, {!r}]}}]}}"]),
+    convert=sampled_from([str, lambda value: value.encode("utf-8", "replace"), lambda value: [value], repr]),
+)
+def test_no_value_as_python_shows_it_survives(secret: str, form: str, convert: Callable[[str], object]) -> None:
+    span = started()
+    span.set_attribute("exception.message", form.format(convert(secret)))
+    assert "hunter2" not in span.attributes["exception.message"]
 
 
 def test_the_description_of_a_status_tells_no_secret() -> None:
