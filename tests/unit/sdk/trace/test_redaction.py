@@ -139,6 +139,8 @@ def test_secrets_in_a_text_are_replaced_under_any_key(given: object, clean: obje
         "SELECT a FROM b WHERE token = ?",
         "4111111111111112",
         "2026-11-21 15:39",
+        "0.4111111111111111",
+        "7000000000000005",
         b"a=b",
         b"\xff?token=hunter2",
     ],
