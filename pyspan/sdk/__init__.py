@@ -1,1 +1,1 @@
-"""The drop-in for `opentelemetry.sdk`: a port is one changed import prefix."""
+"""The drop-in for `opentelemetry.sdk`: a port of what traces is one changed import prefix."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import opentelemetry.sdk as their_sdk
@@ -77,6 +78,18 @@ METHODS = [
     for method, value in inspect.getmembers(getattr(both(module)[0], name))
     if not method.startswith("_") and inspect.isfunction(value) and method not in fields_of(module, name)
 ]
+
+
+def test_every_environment_variable_of_the_sdk_has_its_constant() -> None:
+    theirs, ours = (
+        {name: v for name, v in vars(each).items() if name.isupper()} for each in both("environment_variables")
+    )
+    assert ours == theirs
+
+
+def test_the_version_is_that_of_this_distribution() -> None:
+    _, ours = both("version")
+    assert ours.__version__ == version("pyspan-tracing")
 
 
 @pytest.mark.parametrize("module", MODULES)
