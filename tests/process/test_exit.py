@@ -57,6 +57,11 @@ def run(code: str, endpoint: str) -> tuple[int, str]:
         pytest.param("", 0, id="end of the script"),
         pytest.param("sys.exit(3)", 3, id="sys.exit"),
         pytest.param("raise ValueError('boom')", 1, id="uncaught exception"),
+        pytest.param(
+            "pyspan.force_flush(); os.execv(sys.executable, [sys.executable, '-c', 'raise SystemExit(5)'])",
+            5,
+            id="os.execv after a flush",
+        ),
         pytest.param("os.kill(os.getpid(), 2); time.sleep(5)", None, id="keyboard interrupt"),
         pytest.param("pyspan.force_flush(); os._exit(4)", 4, id="os._exit after a flush"),
         pytest.param("pyspan.shutdown()", 0, id="shutdown"),
