@@ -72,8 +72,8 @@ def parse_url(text: str, example: str) -> SplitResult:
     Raises:
         ValueError: what is wrong, and how to write it; it quotes nothing, for that may be a part of a password.
     """
-    if any(letter.isspace() or not letter.isprintable() for letter in text):
-        raise ValueError(f"there is a blank in it (write a URL such as {example})")
+    if unfit := _unfit(text):
+        raise ValueError(f"there is {unfit} in it (write a URL such as {example})")
     try:
         url = urlsplit(text)
         port = url.port  # urlsplit checks the port only when it is asked for
@@ -97,6 +97,15 @@ def with_traces_path(url: SplitResult) -> str:
     if not path.endswith(TRACES_PATH):
         path += TRACES_PATH
     return url._replace(path=path).geturl()
+
+
+def _unfit(text: str) -> str | None:
+    """Say what no URL has: the surrogates are what an environment or a command line has of bytes that are no UTF-8."""
+    if any(letter.isspace() for letter in text):
+        return "a blank"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "a byte that is no UTF-8"
+    return None if text.isprintable() else "an invisible character"
 
 
 def _split(given: Endpoint, scheme: str) -> SplitResult:

@@ -14,9 +14,22 @@ from pyspan.config.redaction import redact
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["MOST", "choice", "first", "flag", "integer", "milliseconds", "problem", "seconds", "unusable", "warned"]
+__all__ = [
+    "MOST",
+    "capped",
+    "choice",
+    "first",
+    "flag",
+    "integer",
+    "listing",
+    "milliseconds",
+    "problem",
+    "seconds",
+    "unusable",
+    "warned",
+]
 
 Word = TypeVar("Word", bound=str)
 Value = TypeVar("Value")
@@ -25,6 +38,7 @@ PLACE = "the environment"
 # What a count or a number of milliseconds may be: more is a slip, and would not fit where it is kept.
 MOST = 2**31 - 1
 LONGEST_SHOWN = 500
+MOST_LISTED = 5
 NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 logger = logging.getLogger("pyspan.config")
@@ -49,8 +63,18 @@ def unusable(key: str, value: str, accepted: str, used: Value, *, shown: str | N
 
 
 def _shown(value: object) -> str:
-    text = redact(repr(value))
+    return capped(redact(repr(value)))
+
+
+def capped(text: str) -> str:
+    """Keep the beginning of a text that is too long for a line, with its length."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text):,} characters)"
+
+
+def listing(words: Sequence[str]) -> str:
+    """Name the first words of what may be a great many, without secrets."""
+    named = ", ".join(_shown(word) for word in words[:MOST_LISTED])
+    return named if len(words) <= MOST_LISTED else f"{named} and {len(words) - MOST_LISTED:,} more"
 
 
 def first(environ: Mapping[str, str], *keys: str) -> tuple[str, str] | None:

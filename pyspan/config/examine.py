@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pyspan.config.environ import first
 from pyspan.config.identity import OTEL_ATTRIBUTES, SERVICE_NAME
-from pyspan.config.suggestion import nearest
+from pyspan.config.suggestion import nearest, slips
 from pyspan.config.variables import CONFIG_FILES, OTHERS, READ
 from pyspan.config.vendors import WITHOUT_EFFECT, adopt
 
@@ -18,6 +18,9 @@ __all__ = ["examine"]
 
 OWN_FAMILY = "PYSPAN_"
 FAMILIES = ("OTEL_", OWN_FAMILY)
+# They have hundreds of variables that pyspan does not read: only what is a letter away from one of its own is a slip.
+OTHER_FAMILIES = ("DD_", "SENTRY_")
+A_LETTER_AWAY = 0.95
 OTLP = "OTEL_EXPORTER_OTLP_"
 LISTED = "see docs/reference/configuration.md"
 
@@ -38,11 +41,15 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
     """Find slips of the keyboard; an OTEL_* that resembles nothing is somebody else's, a PYSPAN_* is nobody's."""
     for name in sorted(environ):
         known = name in READ or name in WITHOUT_EFFECT or name.startswith(OTHERS)
-        if known or not name.startswith(FAMILIES) or not environ[name].strip():
+        if known or not environ[name].strip():
             continue
-        meant = nearest(name, sorted(READ), LISTED)
-        if meant != LISTED or name.startswith(OWN_FAMILY):
-            yield f"{name} is unknown: {meant}"
+        if name.startswith(OTHER_FAMILIES):
+            close = slips(name, sorted(READ | set(WITHOUT_EFFECT)), A_LETTER_AWAY)
+            yield from (f"{name} is unknown: did you mean {meant}?" for meant in close)
+        elif name.startswith(FAMILIES):
+            meant = nearest(name, sorted(READ), LISTED)
+            if meant != LISTED or name.startswith(OWN_FAMILY):
+                yield f"{name} is unknown: {meant}"
 
 
 def _contradictions(environ: Mapping[str, str]) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pyspan.config import names
+from pyspan.config import instrument, names
 from pyspan.config.identity import IDENTITY, TAGS
 from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
 from pyspan.config.vendors import RULES
 
-__all__ = ["CONFIG_FILES", "OPEN_SPANS", "OTHERS", "READ"]
+__all__ = ["CONFIG_FILES", "OPEN_SPANS", "OTEL_PYTHON_DISTRO", "OTHERS", "READ"]
 
 OTLP = tuple(
     f"OTEL_EXPORTER_OTLP_{signal}{name}"
@@ -26,14 +26,14 @@ OTLP = tuple(
 )
 OPEN_SPANS = "PYSPAN_EXPORT_OPEN_SPANS_AFTER"
 CONFIG_FILES = ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE")
-FURTHER = ("OTEL_LOG_LEVEL", "OTEL_PROPAGATORS", "OTEL_PYTHON_DISTRO")
+OTEL_PYTHON_DISTRO = "OTEL_PYTHON_DISTRO"
+FURTHER = ("OTEL_LOG_LEVEL", "OTEL_PROPAGATORS", OTEL_PYTHON_DISTRO)
 OWN = (
     "PYSPAN_BAGGAGE_ATTRIBUTES",
     OPEN_SPANS,
     "PYSPAN_KAFKA_BROKERS",
     "PYSPAN_KAFKA_TOPIC",
     "PYSPAN_PROPAGATE_THREADS",
-    "PYSPAN_SEMCONV",
     *(VARIABLE_PREFIX + option.upper() for option in KAFKA_OPTIONS),
 )
 VENDORS = (
@@ -43,7 +43,7 @@ VENDORS = (
     "TRACE_BACKEND",
     "TRACE_JAEGER_ENDPOINT",
 )
-READ = frozenset({*CONFIG_FILES, *OTLP, *names.__all__, *FURTHER, *OWN, *VENDORS})
+READ = frozenset({*CONFIG_FILES, *OTLP, *names.__all__, *FURTHER, *OWN, *instrument.VARIABLES, *VENDORS})
 """Every variable that changes what pyspan does."""
 
 OTHERS = (

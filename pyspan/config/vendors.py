@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from pyspan.config.environ import first, unusable
+from pyspan.config.environ import capped, first, unusable
 from pyspan.config.identity import GENERAL, IDENTITY, identity, said_by_opentelemetry
 from pyspan.config.redaction import redact
 from pyspan.config.setting import Setting
@@ -80,13 +80,24 @@ class Adopted:
     notes: tuple[str, ...] = ()
 
 
+class _Said(NamedTuple):
+    """A variable with its text, and what that means."""
+
+    variable: str
+    text: str
+    value: object
+
+    def __str__(self) -> str:
+        return f"{self.variable} ({capped(Setting(self.variable, self.text).shown)})"
+
+
 class _Rule(NamedTuple):
     """Variables with one meaning, the strongest first, how they are read, and what OTEL_* say of the same."""
 
     name: str
     variables: tuple[str, ...]
     parse: Callable[[str, str], object]
-    above: Callable[[Mapping[str, str]], Setting | None]
+    above: Callable[[Mapping[str, str]], _Said | None]
 
 
 def adopt(environ: Mapping[str, str]) -> Adopted:
@@ -100,17 +111,17 @@ def adopt(environ: Mapping[str, str]) -> Adopted:
 def _choose(rule: _Rule, environ: Mapping[str, str], notes: list[str]) -> Setting | None:
     """Return the strongest setting where OTEL_* are silent; those that say something else are noted."""
     found = [written for variable in rule.variables if (written := first(environ, variable))]
-    said = [Setting(rule.name, value, key) for key, text in found if (value := rule.parse(key, text)) is not None]
+    said = [_Said(key, text, value) for key, text in found if (value := rule.parse(key, text)) is not None]
     above = rule.above(environ)
     if not said and above is None:
         return None
     strongest = above or said[0]
-    notes += [_overruled(setting, strongest) for setting in said if setting.value != strongest.value]
-    return None if above else strongest
+    notes += [_overruled(other, strongest) for other in said if other.value != strongest.value]
+    return None if above else Setting(rule.name, strongest.value, strongest.variable)
 
 
-def _overruled(setting: Setting, by: Setting) -> str:
-    return f"{setting.source} ({setting.shown}) has no effect: {by.source} ({by.shown}) stands above it; remove one"
+def _overruled(said: _Said, by: _Said) -> str:
+    return f"{said} has no effect: {by} stands above it; remove one"
 
 
 def _without_effect(environ: Mapping[str, str]) -> Iterator[str]:
@@ -128,7 +139,7 @@ def _identity_notes(environ: Mapping[str, str]) -> Iterator[str]:
         strongest = above.get(attribute) or next(iter(said), None)
         for setting in said:
             if strongest and setting.value != strongest.value and setting.source not in GENERAL:
-                yield _overruled(setting, strongest)
+                yield _overruled(*(_Said(each.source, str(each.value), each.value) for each in (setting, strongest)))
 
 
 def _exporter(environ: Mapping[str, str], notes: list[str]) -> Setting | None:
@@ -140,7 +151,9 @@ def _exporter(environ: Mapping[str, str], notes: list[str]) -> Setting | None:
     key, value = above
     agreed = value.lower() if key == "OTEL_TRACES_EXPORTER" else f"otlp={value}"
     if said.value not in (agreed, agreed.partition("=")[0]):
-        notes.append(_overruled(said, Setting("exporter", value, key)))
+        notes.append(
+            _overruled(_Said(said.source, environ[said.source].strip(), said.value), _Said(key, value, agreed))
+        )
     return None
 
 
@@ -200,31 +213,31 @@ def _formats(key: str, text: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(STYLES[style] for style in styles))
 
 
-def _otel_enabled(environ: Mapping[str, str]) -> Setting | None:
+def _otel_enabled(environ: Mapping[str, str]) -> _Said | None:
     written = first(environ, "OTEL_SDK_DISABLED")
-    return Setting("enabled", written[1].lower() != "true", written[0]) if written else None
+    return _Said(*written, written[1].lower() != "true") if written else None
 
 
-def _otel_rate(environ: Mapping[str, str]) -> Setting | None:
+def _otel_rate(environ: Mapping[str, str]) -> _Said | None:
     written = first(environ, "OTEL_TRACES_SAMPLER")
     if written is None:
         return None
     name = written[1].lower()
     if name.endswith(("traceidratio", "probability")):
-        argument = first(environ, "OTEL_TRACES_SAMPLER_ARG") or (written[0], "1")
-        share = _share(argument[1])
-        return Setting("sample_rate", 1.0 if share is None else share, argument[0])
-    return Setting("sample_rate", RATED.get(name, name), written[0])
+        argument = first(environ, "OTEL_TRACES_SAMPLER_ARG")
+        share = _share(argument[1]) if argument else None
+        return _Said(*(argument or written), 1.0 if share is None else share)
+    return _Said(*written, RATED.get(name, name))
 
 
-def _otel_formats(environ: Mapping[str, str]) -> Setting | None:
+def _otel_formats(environ: Mapping[str, str]) -> _Said | None:
     written = first(environ, "OTEL_PROPAGATORS")
-    return Setting("propagators", tuple(n.strip() for n in written[1].split(",")), written[0]) if written else None
+    return _Said(*written, tuple(name.strip() for name in written[1].split(","))) if written else None
 
 
-def _otel_debug(environ: Mapping[str, str]) -> Setting | None:
+def _otel_debug(environ: Mapping[str, str]) -> _Said | None:
     written = first(environ, "OTEL_LOG_LEVEL")
-    return Setting("debug", written[1].lower() == "debug", written[0]) if written else None
+    return _Said(*written, written[1].lower() == "debug") if written else None
 
 
 RULES = (

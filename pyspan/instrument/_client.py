@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pyspan.config.instrument import CLIENT
 from pyspan.instrument._exchange import ClientSpans
 from pyspan.instrument._headers import capture
 from pyspan.instrument._hosts import hosts, is_near
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientHook", "Replaced"]
 
-REQUEST_HEADERS = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST"
-RESPONSE_HEADERS = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE"
+REQUEST_HEADERS, RESPONSE_HEADERS = CLIENT
 
 # A class, the name of its method, and what makes the new method out of the old one.
 Replaced = tuple[type, str, Callable[[Any], Any]]

@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pyspan._core import is_secret
+from pyspan.config.instrument import any_name, captured_headers, sanitized_headers
 from pyspan.errors import ConfigurationError
 
 __all__ = ["Capture", "capture", "captured"]
 
 # Takes a lower-case name; gives the attribute's key and whether the value is a secret, or None.
 Capture = Callable[[str], "tuple[str, bool] | None"]
-
-SANITIZE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS"
 
 
 def capture(side: str, given: Collection[str] | None, variable: str) -> Capture | None:
@@ -24,11 +23,11 @@ def capture(side: str, given: Collection[str] | None, variable: str) -> Capture 
     Names are regular expressions for the whole name, without case. Not given, those of the environment's variable,
     parted by commas.
     """
-    names = os.environ.get(variable, "").split(",") if given is None else given
+    names = captured_headers(os.environ, variable) if given is None else given
     wanted = _pattern(f"captured {side} headers", names)
     if wanted is None:
         return None
-    secret = _pattern(SANITIZE, os.environ.get(SANITIZE, "").split(","))
+    secret = _pattern("sanitized headers", sanitized_headers(os.environ))
 
     def decide(name: str) -> tuple[str, bool] | None:
         if not wanted.fullmatch(name):
@@ -43,7 +42,7 @@ def _pattern(what: str, names: Collection[str]) -> re.Pattern[str] | None:
         raise ConfigurationError(f"{what}: {names!r} cannot be used: give a list of names")
     names = [name.strip() for name in names if name.strip()]
     try:
-        return re.compile("|".join(f"(?:{name})" for name in names), re.IGNORECASE) if names else None
+        return any_name(names) if names else None
     except re.error as error:
         raise ConfigurationError(f"{what}: {names!r} cannot be used: {error}; give names or expressions") from None
 

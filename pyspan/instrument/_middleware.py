@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pyspan._core import ServerSpans
+from pyspan.config.instrument import SERVER
 from pyspan.instrument import _settings
 from pyspan.instrument._headers import capture
 from pyspan.instrument._settings import Connection
@@ -19,8 +20,7 @@ __all__ = ["ServerMiddleware"]
 
 Application = TypeVar("Application")
 
-REQUEST_HEADERS = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"
-RESPONSE_HEADERS = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE"
+REQUEST_HEADERS, RESPONSE_HEADERS = SERVER
 
 
 class ServerMiddleware(Generic[Application]):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspan._core import VERSION
+from pyspan.config.instrument import any_part, excluded_urls
 from pyspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,12 +64,11 @@ def exclusion(kind: str, given: str | Collection[str] | None) -> Callable[[str],
     Not given, those of OTEL_PYTHON_{KIND}_EXCLUDED_URLS, else of OTEL_PYTHON_EXCLUDED_URLS.
     """
     if given is None:
-        own = f"OTEL_PYTHON_{kind.upper()}_EXCLUDED_URLS"
-        given = os.environ.get(own, os.environ.get("OTEL_PYTHON_EXCLUDED_URLS", ""))
+        given = excluded_urls(os.environ, kind)
     patterns = given.split(",") if isinstance(given, str) else _texts("excluded", given)
     patterns = [pattern.strip() for pattern in patterns if pattern.strip()]
     try:
-        return re.compile("|".join(patterns)).search if patterns else None
+        return any_part(patterns).search if patterns else None
     except re.error as error:
         fix = "give regular expressions, as a list or parted by commas"
         raise ConfigurationError(f"excluded URLs {patterns!r} cannot be used: {error}; {fix}") from None

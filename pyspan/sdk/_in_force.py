@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from pyspan.config import names as env
 from pyspan.config.environ import first, flag, seconds, warned
 from pyspan.config.identity import ENVIRONMENT, SERVICE_NAME, identity, said_by_opentelemetry
+from pyspan.config.instrument import instrument_settings
 from pyspan.config.kafka_security import KAFKA_OPTIONS, VARIABLE_PREFIX
 from pyspan.config.log_level import word_of_environment
 from pyspan.config.setting import CODE, DEFAULT, Setting
-from pyspan.config.variables import OPEN_SPANS
+from pyspan.config.variables import OPEN_SPANS, OTEL_PYTHON_DISTRO
 from pyspan.config.vendors import adopt
-from pyspan.sdk import _context, _planning, _propagators
+from pyspan.sdk import _context, _planning, _propagators, _registered
 from pyspan.sdk._environment import is_on, redacts
+from pyspan.sdk.resources._aggregate import configured_names, listed_names
 from pyspan.sdk.trace._limits import limits_of_environment
 from pyspan.sdk.trace.export import KafkaSpanExporter, OTLPSpanExporter
 from pyspan.sdk.trace.export._settings import ProcessorSettings
@@ -57,7 +59,7 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
     """
     plan = _planning.plan(settings)
     if plan.written:
-        return plan.written
+        return (*plan.written, *_beside_a_file())
     adopted = adopt(os.environ)
     return (
         *_switches(adopted),
@@ -69,6 +71,8 @@ def in_force(settings: Settings) -> tuple[Setting, ...]:
         *_context_settings(settings),
         *_self(settings),
         _redaction(settings),
+        *_registered_names(settings, plan),
+        *instrument_settings(os.environ),
     )
 
 
@@ -80,15 +84,52 @@ def _switches(adopted: Adopted) -> Iterator[Setting]:
     word = word_of_environment(os.environ)
     debug = adopted.debug if word is None and adopted.debug and adopted.debug.value else None
     yield Setting("OTEL_LOG_LEVEL", "debug" if debug else word, debug.source if debug else _source("OTEL_LOG_LEVEL"))
-    names: Any = adopted.propagators.value if adopted.propagators else _propagators.usable().split(",")
-    source = adopted.propagators.source if adopted.propagators else _source("OTEL_PROPAGATORS")
-    yield Setting("OTEL_PROPAGATORS", ",".join(names) or _propagators.DEFAULT, source)
+    yield _formats(adopted.propagators)
+
+
+def _formats(adopted: Setting | None) -> Setting:
+    if adopted is not None:
+        names: Any = adopted.value
+        return Setting("OTEL_PROPAGATORS", ",".join(names), adopted.source)
+    used = _propagators.usable()  # a list is a source also where a part of it is refused
+    return Setting("OTEL_PROPAGATORS", used or _propagators.DEFAULT, "OTEL_PROPAGATORS" if used else DEFAULT)
+
+
+def _registered_names(settings: Settings, plan: Plan) -> Iterator[Setting]:
+    """Return what names code of other packages."""
+    yield _chosen(env.OTEL_PYTHON_ID_GENERATOR, settings.id_generator, plan.id_generator, "random")
+    configurator = settings.tracer_configurator or _registered.tracer_configurator()
+    yield _chosen(env.OTEL_PYTHON_TRACER_CONFIGURATOR, settings.tracer_configurator, configurator, "every tracer")
+    listed = listed_names()
+    source = env.OTEL_EXPERIMENTAL_RESOURCE_DETECTORS if listed else DEFAULT
+    yield Setting(env.OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, ",".join(configured_names(listed)), source)
+    distro = first(os.environ, OTEL_PYTHON_DISTRO)
+    yield Setting(OTEL_PYTHON_DISTRO, distro and distro[1], _source(OTEL_PYTHON_DISTRO))
+
+
+def _chosen(variable: str, given: object, used: object, default: str) -> Setting:
+    written = first(os.environ, variable)
+    if given is not None:
+        return Setting(variable, type(given).__name__, CODE)
+    if written is None or (used is None and written[1] != default):
+        return Setting(variable, default)
+    return Setting(variable, written[1], variable)
+
+
+def _beside_a_file() -> Iterator[Setting]:
+    """Return what no file says and a variable does."""
+    settings = (_metrics(), *instrument_settings(os.environ))
+    return (setting for setting in settings if setting.source != DEFAULT)
+
+
+def _metrics() -> Setting:
+    metrics = flag(os.environ, env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED) is not False
+    source = _source(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
+    return Setting(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, _word(metrics), source)
 
 
 def _self(settings: Settings) -> Iterator[Setting]:
-    metrics = flag(os.environ, env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED) is not False
-    source = _source(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
-    yield Setting(env.OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, _word(metrics), source)
+    yield _metrics()
     given = settings.export_open_spans_after
     after = given or seconds(os.environ, OPEN_SPANS)
     shown = "off" if after is None else f"{after:g} s"
@@ -116,6 +157,9 @@ def _sampler(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Setti
     elif adopted.sample_rate is not None:
         source = adopted.sample_rate.source
     yield Setting(env.OTEL_TRACES_SAMPLER, plan.sampler.get_description(), source)
+    argument = first(os.environ, env.OTEL_TRACES_SAMPLER_ARG) if source == env.OTEL_TRACES_SAMPLER else None
+    counts = argument is not None and _source(env.OTEL_TRACES_SAMPLER_ARG) != DEFAULT
+    yield Setting(env.OTEL_TRACES_SAMPLER_ARG, *((argument[1], argument[0]) if argument and counts else (None,)))
 
 
 def _exporters(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Setting]:
@@ -133,6 +177,8 @@ def _exporters(settings: Settings, plan: Plan, adopted: Adopted) -> Iterator[Set
 def _otlp(settings: OtlpSettings, endpoint: str) -> Iterator[Setting]:
     yield Setting(f"{OTLP}ENDPOINT", settings.endpoint, endpoint)
     yield Setting(f"{OTLP}PROTOCOL", settings.protocol, _signal_source("PROTOCOL"))
+    insecure = flag(os.environ, f"{OTLP}TRACES_INSECURE", f"{OTLP}INSECURE")
+    yield Setting(f"{OTLP}INSECURE", _word(insecure), _signal_source("INSECURE"))
     headers = ",".join(f"{name}={value}" for name, value in settings.headers.items())
     yield Setting(f"{OTLP}HEADERS", headers, _signal_source("HEADERS"))
     yield Setting(f"{OTLP}COMPRESSION", settings.compression, _signal_source("COMPRESSION"))

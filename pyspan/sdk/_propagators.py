@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.environment_variables import OTEL_PROPAGATORS
 
-from pyspan.config.environ import first, unusable
+from pyspan.config.environ import capped, first, unusable
 from pyspan.errors import ConfigurationError
 from pyspan.propagation import CompositePropagator, TraceContextTextMapPropagator, W3CBaggagePropagator
 
@@ -44,7 +44,8 @@ def use_propagators(names: Sequence[str]) -> None:
         ConfigurationError: nobody registers a name.
     """
     propagate = importlib.import_module(API) if API in sys.modules else _import_api("")
-    propagate.set_global_textmap(CompositePropagator([_by_name(name) for name in names if name != NONE]))
+    known = registered_propagators()
+    propagate.set_global_textmap(CompositePropagator([_by_name(name, known) for name in names if name != NONE]))
 
 
 def registered_propagators() -> dict[str, EntryPoint]:
@@ -55,8 +56,8 @@ def registered_propagators() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entries}
 
 
-def _by_name(name: str) -> TextMapPropagator:
-    entry = registered_propagators().get(name)
+def _by_name(name: str, known: dict[str, EntryPoint]) -> TextMapPropagator:
+    entry = known.get(name)
     if entry is None:
         raise ConfigurationError(f"no propagator has the name {name!r}; install the package that has it")
     make: type[TextMapPropagator] = entry.load()
@@ -72,11 +73,13 @@ def usable() -> str:
     if any(name.lower() == NONE for name in names):
         return NONE
     known = set(registered_propagators())
-    used = ",".join(name for name in names if name in known)
+    used = ",".join(dict.fromkeys(name for name in names if name in known))
     if not known.issuperset(names):
         unusable(*found, f"names out of {', '.join(sorted(known))}, {NONE}", used, shown=used or DEFAULT)
     elif len(set(names)) < len(names):
-        logger.warning("%s=%s in the environment names a format more than once; once counts", *found)
+        logger.warning(
+            "%s=%s in the environment names a format more than once; once counts", found[0], capped(found[1])
+        )
     return used
 
 

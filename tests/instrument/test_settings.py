@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor as SdkProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter as SdkExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from pyspan.config import environ
 from pyspan.errors import ConfigurationError
 from pyspan.propagation import DatadogPropagator
 from pyspan.sdk.trace.sampling import (
@@ -136,6 +137,20 @@ def test_headers_are_captured_by_an_allow_list_and_secrets_are_redacted(
         "http.request.header.x-paid-by": ("[REDACTED]",),
         "http.response.header.x-kind": ("greeting",),
     }
+
+
+def test_expressions_of_the_environment_that_are_none_leave_nothing_out_and_let_no_value_through(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(environ, "warned", {})
+    headers = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
+    wrong = {"OTEL_PYTHON_EXCLUDED_URLS": "a(", f"{headers}SANITIZE_FIELDS": "*", f"{headers}SERVER_RESPONSE": "["}
+    for variable, value in {**wrong, f"{headers}SERVER_REQUEST": "x-tenant"}.items():
+        monkeypatch.setenv(variable, value)
+    traced = Traced()
+    ask(headers={"x-tenant": "blue"}, tracer_provider=traced.provider)
+    assert traced.attributes()["http.request.header.x-tenant"] == ("[REDACTED]",)
+    assert {message.partition("=")[0] for message in caplog.messages} == set(wrong)
 
 
 def test_headers_to_capture_come_from_the_environment_too(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

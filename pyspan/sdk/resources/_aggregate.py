@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pyspan._printable import described
-from pyspan.config.environ import unusable
+from pyspan.config.environ import listing, unusable
 from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
 from pyspan.sdk.resources._resource import EMPTY, Resource
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "configured_detectors",
+    "configured_names",
     "detector_names",
     "get_aggregated_resources",
+    "listed_names",
     "load_detector",
     "process_dependent_resource",
 ]
@@ -43,11 +45,26 @@ def configured_detectors() -> list[ResourceDetector]:
 
     A detector that cannot be loaded is logged and left out.
     """
-    listed = os.environ.get(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, "").split(",")
-    listed = [name.strip() for name in listed if name.strip()]
-    first = [] if "service_instance" in listed else ["service_instance"]
-    names = _expand(list(dict.fromkeys([*first, *listed, "otel"])))
+    names = configured_names(listed_names())
     return [detector for name in names if (detector := load_detector(name)) is not None]
+
+
+def configured_names(listed: Sequence[str]) -> list[str]:
+    """Return the names of all that run where these are listed."""
+    first = [] if "service_instance" in listed else ["service_instance"]
+    return _expand(list(dict.fromkeys([*first, *listed, "otel"])))
+
+
+def listed_names() -> list[str]:
+    """Return the names of the environment's list that somebody has a detector for; the others are warned about."""
+    text = os.environ.get(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, "")
+    listed = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
+    known = {*detector_names(), "*"} if listed else set()
+    unknown = [name for name in listed if name not in known]
+    if unknown:
+        accepted = f"names that packages register under {GROUP}"
+        unusable(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, text, accepted, None, shown=f"without {listing(unknown)}")
+    return [name for name in listed if name in known]
 
 
 def detector_names() -> set[str]:
@@ -169,12 +186,9 @@ def _load_own(name: str) -> ResourceDetector:
     return detector
 
 
-def _load_foreign(name: str) -> ResourceDetector | None:
+def _load_foreign(name: str) -> ResourceDetector:
     from importlib.metadata import entry_points
 
-    entry = next(iter(entry_points(group=GROUP, name=name)), None)
-    if entry is None:
-        accepted = f"names that packages register under {GROUP}"
-        return unusable(OTEL_EXPERIMENTAL_RESOURCE_DETECTORS, name, accepted, None, shown="without it")
+    entry = next(iter(entry_points(group=GROUP, name=name)))
     detector: ResourceDetector = entry.load()()
     return detector

@@ -6,7 +6,7 @@ import os
 import re
 from urllib.parse import unquote
 
-from pyspan.config.environ import unusable
+from pyspan.config.environ import listing, unusable
 from pyspan.config.names import OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
 from pyspan.sdk.resources._detector import ResourceDetector
 from pyspan.sdk.resources._names import SERVICE_INSTANCE_ID, SERVICE_NAME
@@ -40,10 +40,11 @@ class ServiceInstanceIdResourceDetector(ResourceDetector):
 def _attributes(text: str) -> dict[str, str]:
     """Leave out what is no pair, and keep a value that is wrongly encoded as it stands, like the SDK, but say so."""
     items = [item.strip() for item in text.split(",") if item.strip()]
-    pairs = {key.strip(): value.strip() for key, equals, value in (item.partition("=") for item in items) if equals}
-    wrong = [item for item in items if "=" not in item or not _is_encoded(item)]
+    parted = (item.partition("=") for item in items)
+    pairs = {key.strip(): value.strip() for key, equals, value in parted if equals and key.strip()}
+    wrong = [item for item in items if not item.partition("=")[0].strip() or "=" not in item or not _is_encoded(item)]
     if wrong:
-        accepted = f"key=value,key=value with values percent-encoded, unlike {', '.join(map(repr, wrong))}"
+        accepted = f"key=value,key=value with values percent-encoded, unlike {listing(wrong)}"
         unusable(OTEL_RESOURCE_ATTRIBUTES, text, accepted, None, shown="without what is no pair, the rest as it stands")
     return {key: unquote(value) if _is_encoded(value) else value for key, value in pairs.items()}
 

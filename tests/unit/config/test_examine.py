@@ -17,6 +17,8 @@ from pyspan.config.vendors import WITHOUT_EFFECT
         ("OTEL_BSP_MAX_QUEUESIZE", "OTEL_BSP_MAX_QUEUE_SIZE"),
         ("OTEL_EXPORTER_OTLP_TRACE_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
         ("PYSPAN_KAFKA_BROKER", "PYSPAN_KAFKA_BROKERS"),
+        ("DD_TRACE_SAMPLERATE", "DD_TRACE_SAMPLE_RATE"),
+        ("SENTRY_TRACE_SAMPLE_RATE", "SENTRY_TRACES_SAMPLE_RATE"),
     ],
 )
 def test_a_slip_of_the_keyboard_is_found_with_what_was_meant(name: str, meant: str) -> None:
@@ -37,6 +39,15 @@ def test_an_unknown_variable_that_resembles_none_is_found_where_it_can_only_be_o
         "OTEL_BLRP_SCHEDULE_DELAY",
         "PYSPAN_AGENT_SPOOL",
         "PATH",
+        "DD_AGENT_PORT",
+        "DD_APPSEC_ENABLED",
+        "DD_PROFILING_ENABLED",
+        "DD_SITE",
+        "DD_TRACE_PROPAGATION_EXTRACT_FIRST",
+        "DD_TRACE_REDIS_ENABLED",
+        "DD_TRACE_SQLITE3_ENABLED",
+        "SENTRY_SPOTLIGHT",
+        "TRACE_LEVEL",
         "OTEL_RESOURCE_ATTRIBUTES_POD_NAME",
     ],
 )

@@ -10,7 +10,7 @@ from pyspan.config.vendors import WITHOUT_EFFECT
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 NAME = re.compile(r"`((?:OTEL|PYSPAN|DD|DATADOG|SENTRY|TRACE|SERVICE|APP)_[A-Z0-9_]*[A-Z0-9])[`=]")
-OF_OTHERS = {"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"}
+OF_OTHERS = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"}
 
 
 def test_the_reference_names_every_variable_and_no_other() -> None:

@@ -112,18 +112,23 @@ class Said(NamedTuple):
     [
         (Said("OTEL_SERVICE_NAME", "a"), Said("DD_SERVICE", "b"), None),
         (Said("DD_SERVICE", "a"), Said("DD_TRACE_SERVICE_NAME", "b"), None),
-        (Said("OTEL_TRACES_SAMPLER", "always_on", "1.0"), Said("TRACE_SAMPLE_RATE", "0.1"), "sample_rate"),
-        (Said("OTEL_TRACES_SAMPLER", "jaeger_remote"), Said("DD_TRACE_SAMPLE_RATE", "1", "1.0"), "sample_rate"),
-        (Said("OTEL_SDK_DISABLED", "false", "true"), Said("DD_TRACE_ENABLED", "false"), "enabled"),
+        (Said("OTEL_TRACES_SAMPLER", "always_on"), Said("TRACE_SAMPLE_RATE", "0.1"), "sample_rate"),
+        (Said("OTEL_TRACES_SAMPLER", "jaeger_remote"), Said("DD_TRACE_SAMPLE_RATE", "1"), "sample_rate"),
+        (Said("OTEL_SDK_DISABLED", "False"), Said("DD_TRACE_ENABLED", "off"), "enabled"),
+        (Said("OTEL_TRACES_SAMPLER", "traceidratio"), Said("OTEL_SAMPLING_RATE", ".1"), "sample_rate"),
+        (Said("OTEL_PROPAGATORS", "b3, jaeger"), Said("DD_TRACE_PROPAGATION_STYLE", "Datadog"), "propagators"),
+        (Said("OTEL_LOG_LEVEL", "INFO"), Said("SENTRY_DEBUG", "1"), "debug"),
         (Said("OTEL_TRACES_EXPORTER", "otlp"), Said("TRACE_BACKEND", "console"), "exporter"),
         (
             Said("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318"),
-            Said("TRACE_JAEGER_ENDPOINT", "http://b:4318", "otlp=http://b:4318"),
+            Said("TRACE_JAEGER_ENDPOINT", "http://u:p@b:4318", "http://REDACTED:REDACTED@b:4318"),
             "exporter",
         ),
     ],
 )
-def test_a_contradiction_is_named_with_both_variables(above: Said, below: Said, field: str | None) -> None:
+def test_a_contradiction_is_named_with_both_variables_as_they_are_written(
+    above: Said, below: Said, field: str | None
+) -> None:
     adopted = adopt({above.name: above.value, below.name: below.value})
     assert adopted.notes == (f"{below} has no effect: {above} stands above it; remove one",)
     assert field is None or getattr(adopted, field) is None

@@ -157,7 +157,7 @@ BAD_VARIABLES = {
     "OTEL_TRACES_SAMPLER": ("sometimes", "parentbased_always_on"),
     "OTEL_RESOURCE_ATTRIBUTES": ("a=%zz,b=1", "the rest as it stands"),
     "OTEL_EXPORTER_OTLP_TIMEOUT": ("soon", "10.0"),
-    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("cloud", "without it"),
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("cloud", "without 'cloud'"),
     "OTEL_SDK_DISABLED": ("perhaps", "false"),
 }
 
@@ -369,6 +369,13 @@ print(type(propagate.get_global_textmap()).__module__, *sorted(propagate.get_glo
 )
 def test_the_propagators_are_those_of_the_environment(names: str, printed: str) -> None:
     assert in_a_new_process(names, FIELDS) == printed
+
+
+def test_the_api_looks_a_propagator_up_once_however_often_it_is_named() -> None:
+    setup = "import pyspan; pyspan.configure(exporter='none'); from opentelemetry import propagate"
+    code = f"{setup}; print(propagate.environ_propagators)"
+    read, *_ = in_a_new_process(",".join(["b3"] * 40_000), code).splitlines()
+    assert read == "b3"
 
 
 def test_a_propagator_named_twice_counts_once_and_is_said_so() -> None:

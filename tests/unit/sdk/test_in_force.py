@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from pyspan.config.environ import warned
 from pyspan.config.setting import CODE, DEFAULT, Setting
+from pyspan.config.variables import CONFIG_FILES, READ
 from pyspan.sdk._in_force import in_force
 from pyspan.sdk._settings import Settings
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import SpanLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("unconfigured")
 
@@ -66,6 +73,27 @@ def test_without_anything_set_all_are_defaults() -> None:
             "7",
             "OTEL_ATTRIBUTE_COUNT_LIMIT",
         ),
+        ({"PYSPAN_SEMCONV": "dup"}, "PYSPAN_SEMCONV", "dup", "PYSPAN_SEMCONV"),
+        ({"OTEL_SEMCONV_STABILITY_OPT_IN": "http/dup"}, "PYSPAN_SEMCONV", "dup", "OTEL_SEMCONV_STABILITY_OPT_IN"),
+        ({"OTEL_PROPAGATORS": "b3,smoke"}, "OTEL_PROPAGATORS", "b3", "OTEL_PROPAGATORS"),
+        (
+            {"OTEL_PYTHON_EXCLUDED_URLS": "health, metrics", "OTEL_PYTHON_ASGI_EXCLUDED_URLS": "own"},
+            "OTEL_PYTHON_HTTPX_EXCLUDED_URLS",
+            "health,metrics",
+            "OTEL_PYTHON_EXCLUDED_URLS",
+        ),
+        (
+            {"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "os,nobody"},
+            "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+            "service_instance,os,otel",
+            "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+        ),
+        (
+            {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"},
+            "OTEL_TRACES_SAMPLER_ARG",
+            "0.25",
+            "OTEL_TRACES_SAMPLER_ARG",
+        ),
     ],
 )
 def test_a_variable_is_the_source_of_what_it_sets(
@@ -113,6 +141,13 @@ def test_code_is_the_source_of_what_it_gives(settings: Settings, name: str, show
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "x", "128"),
         ("OTEL_PROPAGATORS", "smoke", "tracecontext,baggage"),
         ("OTEL_LOG_LEVEL", "loud", ""),
+        ("OTEL_PYTHON_ID_GENERATOR", "dice", "random"),
+        ("OTEL_PYTHON_TRACER_CONFIGURATOR", "nobody", "every tracer"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "cloud", "service_instance,otel"),
+        ("PYSPAN_SEMCONV", "older", "current"),
+        ("OTEL_PYTHON_ASGI_EXCLUDED_URLS", "a(", ""),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "*", ""),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "*", ".*"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_the_source_of_nothing(
@@ -121,3 +156,60 @@ def test_a_variable_that_cannot_be_used_is_the_source_of_nothing(
     monkeypatch.setenv(variable, value)
     setting = by_name()[variable]
     assert (setting.shown, setting.source) == (shown, DEFAULT)
+    assert warned[variable] == value
+
+
+# A value of each that can be used.
+USABLE = {
+    **dict.fromkeys(READ, "1"),
+    **{name: "true" for name in READ if name.endswith(("_ENABLED", "_DISABLED", "_INSECURE", "_DEBUG"))},
+    **{name: "http://c:4318" for name in READ if name.endswith("_ENDPOINT")},
+    **{name: "http/protobuf" for name in READ if name.endswith("_PROTOCOL")},
+    **{name: "gzip" for name in READ if name.endswith("_COMPRESSION")},
+    **{name: "a=b" for name in READ if name.endswith(("_HEADERS", "_ATTRIBUTES"))},
+    "DD_TAGS": "a:b",
+    "DD_TRACE_PROPAGATION_STYLE": "b3",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "os",
+    "OTEL_LOG_LEVEL": "info",
+    "OTEL_PROPAGATORS": "b3",
+    "OTEL_PYTHON_ID_GENERATOR": "random",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
+    "OTEL_TRACES_EXPORTER": "console",
+    "OTEL_TRACES_SAMPLER": "always_on",
+    "PYSPAN_KAFKA_BROKERS": "a:9092",
+    "PYSPAN_PROPAGATE_THREADS": "true",
+    "PYSPAN_REDACT": "false",
+    "PYSPAN_SEMCONV": "old",
+    "TRACE_BACKEND": "console",
+}
+# Files, certificates and what secures Kafka need more than one variable; a configurator is registered by nobody.
+ELSEWHERE = {name for name in READ if "CERTIFICATE" in name or name.endswith("_CLIENT_KEY")} | {
+    *CONFIG_FILES,
+    "OTEL_PYTHON_TRACER_CONFIGURATOR",
+    *(name for name in READ if name.startswith("PYSPAN_KAFKA_S")),
+}
+
+
+@pytest.mark.parametrize("variable", sorted(READ - ELSEWHERE))
+def test_every_variable_that_is_read_is_shown_as_the_source_of_something(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable.startswith("PYSPAN_KAFKA_"):
+        monkeypatch.setenv("OTEL_TRACES_EXPORTER", "kafka")
+    if variable == "OTEL_TRACES_SAMPLER_ARG":
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv(variable, USABLE[variable])
+    assert variable in {setting.source for setting in in_force(Settings())}
+
+
+def test_what_holds_beside_a_file_is_shown_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "otel.json"
+    file.write_text('{"file_format": "1.1"}')
+    monkeypatch.setenv("OTEL_CONFIG_FILE", str(file))
+    monkeypatch.setenv("PYSPAN_SEMCONV", "old")
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "false")
+    assert {setting.name: setting.shown for setting in in_force(Settings())} == {
+        "file_format": "1.1",
+        "PYSPAN_SEMCONV": "old",
+        "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "false",
+    }

@@ -9,7 +9,9 @@ import platform
 import re
 import subprocess
 import time
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -180,6 +182,29 @@ def test_a_detector_that_is_not_installed_is_logged_and_skipped(
     monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "no_such")
     assert Resource.create().attributes["telemetry.sdk.language"] == "python"
     assert "no_such" in caplog.text
+
+
+def test_a_great_many_detectors_that_nobody_has_are_one_short_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked_up = Mock(side_effect=metadata.entry_points)
+    monkeypatch.setattr(metadata, "entry_points", looked_up)
+    names = [f"cloud{number}" for number in range(10_000)]
+    monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", ",".join(["os", *names, "os"]))
+    assert Resource.create().attributes["os.type"] == "linux"
+    (message,) = caplog.messages
+    assert message.endswith("now without 'cloud0', 'cloud1', 'cloud2', 'cloud3', 'cloud4' and 9,995 more")
+    assert len(message) < 1_000
+    looked_up.assert_called_once()
+
+
+def test_an_attribute_without_a_key_is_one_line_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "a=b,=x")
+    assert "" not in Resource.create().attributes
+    (message,) = caplog.messages
+    assert "unlike '=x'; now without what is no pair" in message
 
 
 def test_later_detectors_win_and_failing_ones_are_skipped(caplog: pytest.LogCaptureFixture) -> None:

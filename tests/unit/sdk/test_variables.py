@@ -68,7 +68,7 @@ def test_a_switch_of_another_tracer_yields_to_opentelemetrys(
     monkeypatch.setenv("DD_TRACE_ENABLED", "true")
     assert not traces(pyspan.configure(exporter="none"))
     (message,) = caplog.messages
-    assert message.startswith("DD_TRACE_ENABLED (true) has no effect: OTEL_SDK_DISABLED (false) stands above it")
+    assert message.startswith("DD_TRACE_ENABLED (true) has no effect: OTEL_SDK_DISABLED (true) stands above it")
 
 
 @pytest.mark.parametrize("variable", ["OTEL_SAMPLING_RATE", "DD_TRACE_SAMPLE_RATE", "SENTRY_TRACES_SAMPLE_RATE"])

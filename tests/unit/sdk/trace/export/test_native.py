@@ -232,6 +232,8 @@ def test_the_endpoint_says_how_to_send(
             {"endpoint": "http://a b"},
             "endpoint='http://a b' in OTLPSpanExporter cannot be used: there is a blank in it",
         ),
+        ({"endpoint": "http://a\udcff"}, "endpoint='http://a.udcff' in .* there is a byte that is no UTF-8 in it"),
+        ({"endpoint": "http://a\x01"}, "endpoint='http://a.x01' in .* there is an invisible character in it"),
         ({"compression": "brotli"}, "compression='brotli'.*gzip, zstd, none"),
         ({"certificate_file": "/no/such"}, "certificate_file='/no/such'"),
         ({"protocol": "http/json"}, "protocol='http/json' in OTLPSpanExporter .* http/protobuf, grpc"),
