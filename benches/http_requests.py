@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-__all__ = ["asgi_requests", "flask_app", "starlette_app", "wsgi_requests"]
+__all__ = ["asgi_requests", "bare_app", "flask_app", "starlette_app", "wsgi_requests"]
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SCOPE = {
@@ -67,6 +67,12 @@ def flask_app() -> Flask:
     app = Flask("bench")
     app.add_url_rule("/orders/<number>", "order", lambda number: "an order")
     return app
+
+
+def bare_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Answer as the specification of WSGI has it, without a framework."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "8")])
+    return [b"an order"]
 
 
 def asgi_requests(app: Any) -> Callable[[int], None]:
