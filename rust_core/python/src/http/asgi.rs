@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::text::{latin1, text};
 use super::{ServerSpans, inbound, spare_the_request};
 use crate::api;
+use crate::current;
 use crate::encode::{self, Text};
 use crate::fast::{Pool, Pooled};
 use crate::propagation::{Reader, ScopeHeaders, header};
@@ -212,7 +213,8 @@ pub fn begin<'py>(
     let Ok(scope) = scope.cast::<PyDict>() else { return Ok(None) };
     let Some(websocket) = is_websocket(scope)? else { return Ok(None) };
     let api = api::get(py)?;
-    if scope.contains(intern!(py, SPAN_KEY))? || inbound::is_served_already(py, api)? {
+    let around = current::context(py, api, None)?;
+    if scope.contains(intern!(py, SPAN_KEY))? || inbound::is_served_already(&around, api)? {
         return Ok(None);
     }
     let settings = &spans.get().settings;
@@ -221,7 +223,7 @@ pub fn begin<'py>(
     if settings.excludes(py, &incoming)? {
         return Ok(None);
     }
-    let inbound = inbound::read(spans.get(), py, api, &Reader::Scope(&parts.headers), scope)?;
+    let inbound = inbound::read(spans.get(), api, around, &Reader::Scope(&parts.headers), scope)?;
     let opening = Opening { incoming: &incoming, inbound, captured: &parts.captured, method: parts.method.as_ref() };
     let served = Served::start(spans, api, scope, &opening)?;
     opening.inbound.recycle(py, api);

@@ -5,9 +5,9 @@ use super::rare;
 use super::settings::CallerPolicy;
 use crate::api::Api;
 use crate::current;
-use crate::propagation::{Reader, RemoteSpan, attributes_of, extract_from};
-use crate::span::Span;
+use crate::propagation::{Extracted, Reader, RemoteSpan, attributes_of, extract_from};
 use crate::span::start::parent_of;
+use crate::span::{Parent, Span};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -15,8 +15,9 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 /// What a server's span starts from.
 pub struct Inbound<'py> {
-    /// The context with its parent.
+    /// The context with its parent, unless that is the caller.
     pub context: Bound<'py, PyAny>,
+    pub caller: Option<Parent>,
     /// What else is current while the request is served, if not the same.
     pub around: Option<Bound<'py, PyAny>>,
     pub links: Option<Bound<'py, PyAny>>,
@@ -24,7 +25,19 @@ pub struct Inbound<'py> {
     pub attributes: Vec<(String, String)>,
 }
 
-impl Inbound<'_> {
+impl<'py> Inbound<'py> {
+    const fn under(context: Bound<'py, PyAny>) -> Self {
+        Self { context, caller: None, around: None, links: None, attributes: Vec::new() }
+    }
+
+    /// Returns the context with its parent, for those who look for it there.
+    pub fn whole_context(&self, py: Python<'py>, api: &Api) -> PyResult<Bound<'py, PyAny>> {
+        match &self.caller {
+            Some(caller) => with_caller(py, api, &self.context, caller.clone()),
+            None => Ok(self.context.clone()),
+        }
+    }
+
     /// Lets another request use the context again, which nobody else has seen in most.
     #[inline]
     pub fn recycle(self, py: Python<'_>, api: &Api) {
@@ -32,33 +45,52 @@ impl Inbound<'_> {
     }
 }
 
-/// Reads the headers of a connection, the ASGI scope or WSGI environment `of`.
+/// Reads the headers of a connection, the ASGI scope or WSGI environment `of`, over the current context.
 #[inline]
 pub fn read<'py>(
     spans: &ServerSpans,
-    py: Python<'py>,
     api: &'static Api,
+    around: Bound<'py, PyAny>,
     reader: &Reader<'_, 'py>,
     of: &Bound<'py, PyDict>,
 ) -> PyResult<Inbound<'py>> {
-    let around = current::context(py, api, None)?;
-    let extracted = extract_from(&spans.propagator(py)?, reader, around.clone())?;
-    if extracted.is(&around) {
-        return Ok(Inbound { context: around, around: None, links: None, attributes: Vec::new() });
-    }
+    let py = of.py();
+    let extracted = match extract_from(&spans.propagator(py)?, reader, around.clone())? {
+        Extracted::Context(context) if context.is(&around) => return Ok(Inbound::under(around)),
+        extracted => extracted,
+    };
+    let policy = trust(spans, of)?;
+    let extracted = match extracted {
+        Extracted::Caller(caller) if policy == CallerPolicy::Trust => {
+            let attributes = attributes_of(&around)?;
+            return Ok(Inbound { caller: Some(caller), attributes, ..Inbound::under(around) });
+        }
+        Extracted::Caller(caller) => with_caller(py, api, &around, caller)?,
+        Extracted::Context(context) => context,
+    };
     let attributes = attributes_of(&extracted)?;
-    match trust(spans, of)? {
-        CallerPolicy::Trust => Ok(Inbound { context: extracted, around: None, links: None, attributes }),
+    match policy {
+        CallerPolicy::Trust => Ok(Inbound { attributes, ..Inbound::under(extracted) }),
         CallerPolicy::IgnoreSampling => {
             let context = undecided(py, api, &extracted)?;
-            Ok(Inbound { context, around: Some(extracted), links: None, attributes })
+            Ok(Inbound { around: Some(extracted), attributes, ..Inbound::under(context) })
         }
         CallerPolicy::Link => {
             let links = link(py, api, &around, &extracted)?;
             let context = if links.is_some() { current::empty_context(py, api)? } else { around.clone() };
-            Ok(Inbound { context, around: Some(around), links, attributes })
+            Ok(Inbound { around: Some(around), links, attributes, ..Inbound::under(context) })
         }
     }
+}
+
+/// Copies `context` with the caller's span as the current one.
+fn with_caller<'py>(
+    py: Python<'py>,
+    api: &Api,
+    context: &Bound<'py, PyAny>,
+    caller: Parent,
+) -> PyResult<Bound<'py, PyAny>> {
+    current::with_span(py, api, context, Bound::new(py, RemoteSpan::of(caller))?.as_any())
 }
 
 fn trust(spans: &ServerSpans, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> {
@@ -74,8 +106,7 @@ fn trust(spans: &ServerSpans, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> 
 fn undecided<'py>(py: Python<'py>, api: &'static Api, context: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let found = current::span(py, api, Some(context))?;
     let Some(parent) = found.map_or(Ok(None), |found| parent_of(py, api, &found))? else { return Ok(context.clone()) };
-    let remote = Bound::new(py, RemoteSpan::new(parent.context, parent.trace_state, true))?;
-    current::with_span(py, api, context, remote.as_any())
+    with_caller(py, api, context, Parent { deferred: true, ..parent })
 }
 
 /// Links to the caller's span, if the headers have named one.
@@ -96,8 +127,9 @@ fn link<'py>(
 }
 
 /// True where a generic package for OpenTelemetry serves this request already: then its span is the one.
-pub fn is_served_already(py: Python<'_>, api: &'static Api) -> PyResult<bool> {
-    let Some(found) = current::span(py, api, None)? else { return Ok(false) };
+pub fn is_served_already(around: &Bound<'_, PyAny>, api: &'static Api) -> PyResult<bool> {
+    let py = around.py();
+    let Some(found) = current::span(py, api, Some(around))? else { return Ok(false) };
     match found.cast_exact::<Span>() {
         Ok(span) => span.get().is_of_generic_server(py),
         Err(_) if found.is_exact_instance_of::<RemoteSpan>() => Ok(false),

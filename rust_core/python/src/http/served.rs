@@ -293,9 +293,9 @@ fn start_natively<'py>(
     style: Style,
     opening: &Opening<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Inbound { context, links, attributes: said, .. } = &opening.inbound;
+    let Inbound { context, caller, links, attributes: said, .. } = &opening.inbound;
     let request = Request { context: Some(context.clone()), attributes: None, links: links.clone(), start_time: None };
-    let span = Span::start_server(tracer, name.clone(), &request, |attributes, room| {
+    let span = Span::start_server(tracer, name.clone(), &request, caller.clone(), |attributes, room| {
         let fresh = attributes.is_empty();
         let mut sink = IntoSpan { attributes, room, fresh };
         opening.incoming.describe(style, &mut sink);
@@ -321,7 +321,7 @@ fn start_by_python<'py>(
     put_captured_into(opening.captured, &attributes)?;
     opening.inbound.attributes.iter().try_for_each(|(key, value)| attributes.set_item(key, value))?;
     let options = PyDict::new(py);
-    options.set_item(intern!(py, "context"), &opening.inbound.context)?;
+    options.set_item(intern!(py, "context"), opening.inbound.whole_context(py, api)?)?;
     options.set_item(intern!(py, "kind"), &api.kinds[1])?;
     options.set_item(intern!(py, "attributes"), attributes)?;
     options.set_item(intern!(py, "links"), &opening.inbound.links)?;

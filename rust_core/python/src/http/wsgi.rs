@@ -9,6 +9,7 @@ use super::wsgi_body::WsgiBody;
 use super::wsgi_whole;
 use super::{ServerSpans, inbound, spare_the_request};
 use crate::api;
+use crate::current;
 use crate::fast::{Pool, Pooled};
 use crate::propagation::Reader;
 use pyo3::PyTraverseError;
@@ -134,7 +135,8 @@ pub fn begin<'py>(
     let py = spans.py();
     let Ok(environ) = environ.cast::<PyDict>() else { return Ok(None) };
     let api = api::get(py)?;
-    if environ.contains(intern!(py, SPAN_KEY))? || inbound::is_served_already(py, api)? {
+    let around = current::context(py, api, None)?;
+    if environ.contains(intern!(py, SPAN_KEY))? || inbound::is_served_already(&around, api)? {
         return Ok(None);
     }
     let settings = &spans.get().settings;
@@ -144,7 +146,7 @@ pub fn begin<'py>(
         return Ok(None);
     }
     let captured = captured(environ, settings)?;
-    let inbound = inbound::read(spans.get(), py, api, &Reader::Environ(environ), environ)?;
+    let inbound = inbound::read(spans.get(), api, around, &Reader::Environ(environ), environ)?;
     let opening = Opening { incoming: &incoming, inbound, captured: &captured, method: parts.method.as_ref() };
     let served = Served::start(spans, api, environ, &opening)?;
     opening.inbound.recycle(py, api);

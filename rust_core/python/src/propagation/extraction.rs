@@ -4,12 +4,25 @@ use super::names::Names;
 use super::remote::RemoteSpan;
 use crate::api::Api;
 use crate::current;
-use crate::trace_state::{SharedTraceState, TraceState};
+use crate::span::Parent;
+use crate::trace_state::TraceState;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use pyspan_core::context::SpanContext;
 use pyspan_core::propagation::Caller;
+
+/// The caller's span: as headers say, or as a propagator in Python has put it into a context.
+enum Found<'py> {
+    Remote(Parent),
+    Object(Bound<'py, PyAny>),
+}
+
+/// What an extraction comes to.
+pub enum Extracted<'py> {
+    /// Nothing but a caller: over the context that was given, its span would be the current one.
+    Caller(Parent),
+    Context(Bound<'py, PyAny>),
+}
 
 /// Collects what the formats find; the first caller stays.
 pub struct Extraction<'py> {
@@ -17,7 +30,7 @@ pub struct Extraction<'py> {
     pub api: &'static Api,
     pub names: &'static Names,
     base: Option<Bound<'py, PyAny>>,
-    span: Option<Bound<'py, PyAny>>,
+    span: Option<Found<'py>>,
     baggage: Option<Bound<'py, PyDict>>,
     others: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
 }
@@ -36,16 +49,14 @@ impl<'py> Extraction<'py> {
         self.span.is_some()
     }
 
-    pub fn set_caller(&mut self, caller: Option<Caller>) -> PyResult<()> {
-        let Some(caller) = caller else { return Ok(()) };
+    pub fn set_caller(&mut self, caller: Option<Caller>) {
+        let Some(caller) = caller else { return };
         let trace_state = TraceState::of_header(&PyString::new(self.py, &caller.trace_state));
-        self.set_remote(caller.context, trace_state, caller.deferred)
+        self.set_remote(Parent { context: caller.context, trace_state, deferred: caller.deferred });
     }
 
-    pub fn set_remote(&mut self, context: SpanContext, trace_state: SharedTraceState, deferred: bool) -> PyResult<()> {
-        let span = Bound::new(self.py, RemoteSpan::new(context, trace_state, deferred))?;
-        self.span = Some(span.into_any());
-        Ok(())
+    pub fn set_remote(&mut self, caller: Parent) {
+        self.span = Some(Found::Remote(caller));
     }
 
     pub fn set_baggage(&mut self, key: &str, value: Bound<'py, PyAny>) -> PyResult<()> {
@@ -81,19 +92,44 @@ impl<'py> Extraction<'py> {
         let after = extract(before)?;
         let now = current::span(self.py, self.api, Some(&after))?;
         if self.span.is_none() && now.as_ref().map(Bound::as_ptr) != found.as_ref().map(Bound::as_ptr) {
-            self.span = now;
+            self.span = now.map(Found::Object);
         }
         self.base = Some(after);
         Ok(())
     }
 
+    /// Returns the caller if a context over the one that was given would hold nothing else, or that context.
+    #[inline]
+    pub fn finish(mut self) -> PyResult<Extracted<'py>> {
+        match self.span.take() {
+            Some(Found::Remote(caller)) if self.baggage.is_none() && self.others.is_empty() && self.base.is_some() => {
+                Ok(Extracted::Caller(caller))
+            }
+            span => {
+                self.span = span;
+                self.make_context().map(Extracted::Context)
+            }
+        }
+    }
+
+    fn span_object(&mut self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let object = match self.span.take() {
+            None => return Ok(None),
+            Some(Found::Remote(caller)) => Bound::new(self.py, RemoteSpan::of(caller))?.into_any(),
+            Some(Found::Object(object)) => object,
+        };
+        self.span = Some(Found::Object(object.clone()));
+        Ok(Some(object))
+    }
+
     /// Makes the context, over the one that was given; that itself when nothing was found.
     pub fn make_context(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let nothing = self.span.is_none() && self.baggage.is_none() && self.others.is_empty();
+        let span = self.span_object()?;
+        let nothing = span.is_none() && self.baggage.is_none() && self.others.is_empty();
         if let (true, Some(base)) = (nothing, &self.base) {
             return Ok(base.clone());
         }
-        if let (Some(span), None, true, Some(base)) = (&self.span, &self.baggage, self.others.is_empty(), &self.base) {
+        if let (Some(span), None, true, Some(base)) = (&span, &self.baggage, self.others.is_empty(), &self.base) {
             return current::with_span(self.py, self.api, base, span);
         }
         let context = current::empty_context(self.py, self.api)?;
@@ -105,7 +141,7 @@ impl<'py> Extraction<'py> {
         let put = |key: &Py<PyString>, value: &Bound<'py, PyAny>| unsafe {
             check(self.py, ffi::PyDict_SetItem(context.as_ptr(), key.as_ptr(), value.as_ptr()))
         };
-        if let Some(span) = &self.span {
+        if let Some(span) = &span {
             put(&self.api.span_key, span)?;
         }
         if let Some(baggage) = self.baggage.take() {

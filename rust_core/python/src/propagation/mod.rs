@@ -10,6 +10,7 @@ mod remote;
 mod writing;
 
 pub use carrier::{Reader, ScopeHeaders, header};
+pub use extraction::Extracted;
 pub use remote::RemoteSpan;
 
 use crate::api::{self, Api};
@@ -129,13 +130,16 @@ pub fn extract_from<'py>(
     propagator: &Bound<'py, PyAny>,
     reader: &Reader<'_, 'py>,
     base: Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Extracted<'py>> {
     let py = propagator.py();
     match propagator.cast::<Propagator>() {
         Ok(ours) if !*ours.get().overridden.get_or_try_init(py, || is_overridden(ours))? => {
-            ours.get().read(py, names::get(py)?, reader, Some(base))
+            ours.get().find(py, names::get(py)?, reader, Some(base))?.finish()
         }
-        _ => propagator.call_method1(intern!(py, "extract"), (reader.carrier(py)?, base)),
+        _ => {
+            let context = propagator.call_method1(intern!(py, "extract"), (reader.carrier(py)?, base))?;
+            Ok(Extracted::Context(context))
+        }
     }
 }
 
@@ -168,6 +172,16 @@ impl Propagator {
         reader: &Reader<'_, 'py>,
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        self.find(py, names, reader, context)?.make_context()
+    }
+
+    fn find<'py>(
+        &self,
+        py: Python<'py>,
+        names: &'static Names,
+        reader: &Reader<'_, 'py>,
+        context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Extraction<'py>> {
         let api = api::get(py)?;
         let mut found = Extraction::new(py, api, names, self.base(py, api, names, context)?);
         for part in &self.parts {
@@ -181,7 +195,7 @@ impl Propagator {
             };
             spare_the_caller(py, names, UNREADABLE, outcome)?;
         }
-        found.make_context()
+        Ok(found)
     }
 
     /// Returns what to start from: as with the API's own, the current context where baggage comes first, else nothing.

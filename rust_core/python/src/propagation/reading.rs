@@ -4,6 +4,7 @@ use super::carrier::{Lines, Reader};
 use super::extraction::Extraction;
 use super::formats::{B3_NAMES, fields_of_datadog, name};
 use crate::encode::{self, text_of};
+use crate::span::Parent;
 use crate::trace_state::TraceState;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -32,7 +33,8 @@ pub fn read_trace_context<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<
             TraceState::of_header(&PyString::new(py, &tracestate::clean(&lines)))
         }
     };
-    found.set_remote(context, state, false)
+    found.set_remote(Parent { context, trace_state: state, deferred: false });
+    Ok(())
 }
 
 pub fn read_baggage<'py>(
@@ -57,12 +59,14 @@ pub fn read_baggage<'py>(
 pub fn read_b3<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> PyResult<()> {
     let single = reader.first(intern!(found.py, "b3"))?;
     if let Some(caller) = single.as_ref().and_then(|header| b3::parse(text_of(header).as_str())) {
-        return found.set_caller(Some(caller));
+        found.set_caller(Some(caller));
+        return Ok(());
     }
     let caller = with_texts(reader, found.py, B3_NAMES, |[trace_id, span_id, sampled, flags]| {
         b3::parse_several(&b3::Headers { trace_id, span_id, sampled, flags })
     })?;
-    found.set_caller(caller)
+    found.set_caller(caller);
+    Ok(())
 }
 
 /// Reads the first values of several headers.
@@ -84,7 +88,7 @@ pub fn read_jaeger<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -
     let py = found.py;
     let header = reader.first(intern!(py, "uber-trace-id"))?;
     if let Some(header) = header.filter(|_| !found.has_caller()) {
-        found.set_caller(jaeger::parse(text_of(&header).as_str()))?;
+        found.set_caller(jaeger::parse(text_of(&header).as_str()));
     }
     for (key, value) in reader.prefixed(py, "uberctx-")? {
         let value = PyString::new(py, &baggage::decode(text_of(&value).as_str()));
@@ -100,7 +104,7 @@ pub fn read_ot_trace<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>)
         let caller = with_texts(reader, py, names, |[trace_id, span_id, sampled]| -> Option<Caller> {
             ot_trace::parse(trace_id?, span_id?, sampled)
         })?;
-        found.set_caller(caller)?;
+        found.set_caller(caller);
     }
     for (key, value) in reader.prefixed(py, "ot-baggage-")? {
         found.set_baggage(&key, value.into_any())?;
@@ -122,13 +126,14 @@ pub fn read_xray<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> 
         let of_trace = format!("{}{others}", caller.context.trace_id);
         found.set(&found.names.xray_fields_key, PyString::new(py, &of_trace).into_any());
     }
-    found.set_caller(Some(caller))
+    found.set_caller(Some(caller));
+    Ok(())
 }
 
 pub fn read_sentry<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) -> PyResult<()> {
     let header = reader.first(intern!(found.py, "sentry-trace"))?;
     if let Some(header) = header.filter(|_| !found.has_caller()) {
-        found.set_caller(sentry::parse(text_of(&header).as_str()))?;
+        found.set_caller(sentry::parse(text_of(&header).as_str()));
     }
     read_baggage(reader, found, |key| key.starts_with(sentry::BAGGAGE_PREFIX))
 }
@@ -166,7 +171,8 @@ pub fn read_datadog<'py>(reader: &Reader<'_, 'py>, found: &mut Extraction<'py>) 
     if !state.is_empty() {
         found.set(&found.names.datadog_state_key, PyString::new(py, &state).into_any());
     }
-    found.set_caller(caller)
+    found.set_caller(caller);
+    Ok(())
 }
 
 fn browser_ids<'py>(

@@ -79,7 +79,8 @@ impl RemoteSpan {
 }
 
 impl RemoteSpan {
-    pub const fn new(context: SpanContext, trace_state: SharedTraceState, deferred: bool) -> Self {
+    pub fn of(caller: Parent) -> Self {
+        let Parent { context, trace_state, deferred } = caller;
         Self { context, trace_state, deferred, api_context: PyOnceLock::new() }
     }
 

@@ -65,6 +65,6 @@ impl Span {
 
     #[inline]
     pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) -> PyResult<()> {
-        start::start(slf, request)
+        start::start(slf, request, None)
     }
 }

@@ -1,7 +1,7 @@
 //! What the middleware does with a server's span: each end of a request in one call.
 
 use super::state::Phase;
-use super::{Options, Request, Span};
+use super::{Options, Parent, Request, Span, start};
 use crate::encode::Room;
 use crate::tracer::Tracer;
 use pyo3::prelude::*;
@@ -25,17 +25,18 @@ impl Tracer {
 }
 
 impl Span {
-    /// Starts a server's span and lets `fill` write its first attributes.
+    /// Starts a server's span, below its caller or the context's span, and lets `fill` write its first attributes.
     #[inline]
     pub fn start_server<'py>(
         tracer: &Bound<'py, Tracer>,
         name: Bound<'py, PyString>,
         request: &Request<'py>,
+        caller: Option<Parent>,
         fill: impl FnOnce(&mut Attributes, Room),
     ) -> PyResult<Bound<'py, Self>> {
         let kind = tracer.get().recorder.get().api.kinds[usize::from(SERVER - 1)].bind(tracer.py());
         let span = Self::create_named(tracer, name, Some(kind), OPTIONS)?;
-        Self::start_with(&span, request)?;
+        start::start(&span, request, caller)?;
         span.get().fill(tracer.py(), fill);
         Ok(span)
     }

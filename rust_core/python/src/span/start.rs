@@ -27,15 +27,16 @@ struct Sampling<'py> {
     trace_state: SharedTraceState,
 }
 
-/// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's
-/// code has raised meanwhile that is no `Exception`; the span has started all the same.
+/// Gives `span` its identity and its first attributes and links, and tells the processors; a `caller` is its parent in
+/// place of the context's span. An error is what the user's code has raised meanwhile that is no `Exception`; the span
+/// has started all the same.
 #[inline]
-pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
+pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>, caller: Option<Parent>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let tracer = this.tracer(py);
     let recorder = tracer.recorder.get();
     let mut raised = Raised::default();
-    let parent = find_parent(py, recorder.api, request.context.as_ref(), &mut raised);
+    let parent = caller.or_else(|| find_parent(py, recorder.api, request.context.as_ref(), &mut raised));
     if !tracer.is_enabled() {
         stay_silent(py, this, parent);
         return raised.release();
@@ -125,17 +126,23 @@ pub fn parent_of(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResul
 
 /// A span of the API or of another SDK.
 fn foreign_parent(py: Python<'_>, api: &Api, found: &Bound<'_, PyAny>) -> PyResult<Option<Parent>> {
-    if !found.hasattr("get_span_context")? {
-        return Ok(None);
-    }
-    let context = found.call_method0("get_span_context")?;
-    if context.is_none() {
-        return Ok(None);
-    }
+    let Some(context) = context_of(api, found)?.filter(|context| !context.is_none()) else { return Ok(None) };
     let Some(span_context) = read_span_context(&context)? else { return Ok(None) };
     let trace_state = TraceState::of_object(api, &context.getattr("trace_state")?)?;
     let _ = py;
     Ok(Some(Parent { context: span_context, trace_state, deferred: false }))
+}
+
+/// Returns the identity of a span, past the method of the API's own, which only gives it back.
+fn context_of<'py>(api: &Api, span: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = span.py();
+    if span.get_type().is(&api.non_recording_span_type)
+        && let Some(context) = span.getattr_opt(intern!(py, "_context"))?
+    {
+        return Ok(Some(context));
+    }
+    let method = span.getattr_opt(intern!(py, "get_span_context"))?;
+    method.map(|method| method.call0()).transpose()
 }
 
 /// Reads an API `SpanContext`; `None` when it is not valid.

@@ -76,6 +76,7 @@ impl Pending {
 }
 
 /// The parent of a span, as far as its children need it.
+#[derive(Clone)]
 pub struct Parent {
     pub context: SpanContext,
     pub trace_state: SharedTraceState,
