@@ -310,7 +310,8 @@ def test_attributes_of_a_scope_that_cannot_be_read_are_left_out(
     scope = exporter.get_finished_spans()[0].instrumentation_scope
     assert scope is not None
     assert (scope.name, dict(scope.attributes or {})) == ("lib", {})
-    assert "get_tracer called with attributes" in caplog.text
+    # The oldest API leaves out by itself what is recursive, in its own words.
+    assert "get_tracer called with attributes" in caplog.text or "Invalid type list in attribute" in caplog.text
 
 
 @pytest.mark.parametrize("given", [None, 1, "yes", Raises(ValueError("boom"))])
