@@ -17,9 +17,9 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 class Middleware(ServerMiddleware[Application]):
     """Traces each request of a WSGI application; for Flask `app.wsgi_app = Middleware(app.wsgi_app)`.
 
-    The span ends when the server has taken the last part of the body, or closes it; where the body is a list, a tuple
-    or a file that the server sends by itself, when the application returns. What goes through the `write` of
-    `start_response` is not counted. For the arguments see docs/guides/middleware.md.
+    The span ends when the server has taken the last part of the body, or closes it; where the body is a list, a tuple,
+    a file that the server sends by itself or a whole response of Werkzeug, when the application returns. What goes
+    through the `write` of `start_response` is not counted. For the arguments see docs/guides/middleware.md.
 
     Raises:
         ConfigurationError: an argument or variable cannot be used.
