@@ -88,9 +88,45 @@ pub fn attach_over(
         Some(base) => with_span(py, api, base, span)?,
         None => with_span(py, api, &value_of(py, var)?, span)?,
     };
+    set(py, var, context)
+}
+
+#[inline]
+fn set(py: Python<'_>, var: &Py<PyAny>, context: Bound<'_, PyAny>) -> PyResult<Attached> {
     // SAFETY: both are live; the result is a new reference or null with an error set.
     let token = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(var.as_ptr(), context.as_ptr()))? };
     Ok(Attached { token: token.unbind(), context: Some(context.unbind()) })
+}
+
+/// The current context, read once for a span that starts and becomes current in one go.
+pub struct Around<'py> {
+    context: Bound<'py, PyAny>,
+    /// What is under the span key.
+    pub span: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Around<'py> {
+    /// Reads it; `None` where the API's own functions have to be asked.
+    #[inline]
+    pub fn read(py: Python<'py>, api: &Api) -> PyResult<Option<Self>> {
+        let Some(var) = &api.context_var else { return Ok(None) };
+        let context = value_of(py, var)?;
+        let span = span_of(py, api, &context)?;
+        Ok(Some(Self { context, span }))
+    }
+
+    /// Makes `span` current. Nothing may have changed the current context meanwhile.
+    #[inline]
+    pub fn attach(self, py: Python<'_>, api: &Api, span: &Bound<'_, PyAny>) -> PyResult<Attached> {
+        let Some(var) = &api.context_var else { return attach(py, api, span) };
+        set(py, var, copy_with(py, api, &self.context, self.holds_only_a_span(), span)?)
+    }
+
+    #[inline]
+    fn holds_only_a_span(&self) -> bool {
+        let Ok(context) = self.context.cast::<PyDict>() else { return false };
+        context.len() <= usize::from(self.span.is_some())
+    }
 }
 
 /// Copies `base` with `span` under the span key.
@@ -103,6 +139,18 @@ pub fn with_span<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `base` is live.
     let alone = unsafe { holds_only_a_span(api, base) };
+    copy_with(py, api, base, alone, span)
+}
+
+/// As [`with_span`]; of a `base` that holds a span `alone`, or nothing, nothing has to be copied.
+#[inline]
+fn copy_with<'py>(
+    py: Python<'py>,
+    api: &Api,
+    base: &Bound<'_, PyAny>,
+    alone: bool,
+    span: &Bound<'_, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let pooled = if alone { api.pool.borrow_mut(py).pop() } else { None };
     let context = pooled.map_or_else(|| empty_context(py, api), |context| Ok(context.into_bound(py)))?;
     // SAFETY: `context` is a dict of its own that nobody else holds; `base` is a mapping; the C functions go past the

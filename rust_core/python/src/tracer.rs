@@ -159,14 +159,25 @@ static INTERNED: PyOnceLock<[Py<PyString>; 9]> = PyOnceLock::new();
 /// Makes a span by a call with a clean name and without options; also what else it was given.
 #[inline]
 fn create_plain<'py>(call: &Call<'_, 'py, Tracer>, current: bool) -> Option<(Bound<'py, Span>, Request<'py>)> {
-    let given = call.arrange(INTERNED.get(call.receiver.py())?)?;
-    let [Some(name), context, kind, attributes, links, start_time, None, None, None] = given else { return None };
+    let (name, kind, request) = match call.by_position() {
+        Some([name]) => (name, None, Request::default()),
+        None => read_plain(call)?,
+    };
     let name = name.cast_exact::<PyString>().ok().filter(|name| encode::plain_str(name).is_some())?;
     let options = Options { record_exception: true, set_status_on_exception: true, end_on_exit: true, current };
     let span = Span::create_named(call.receiver, name.clone(), kind, options).ok()?;
+    Some((span, request))
+}
+
+/// What a call gives: a name, a kind, and what the span is to start with.
+type Given<'a, 'py> = (&'a Bound<'py, PyAny>, Option<&'a Bound<'py, PyAny>>, Request<'py>);
+
+fn read_plain<'a, 'py>(call: &Call<'a, 'py, Tracer>) -> Option<Given<'a, 'py>> {
+    let given = call.arrange(INTERNED.get(call.receiver.py())?)?;
+    let [Some(name), context, kind, attributes, links, start_time, None, None, None] = given else { return None };
     let keep = |given: Option<&Bound<'py, PyAny>>| given.filter(|given| !given.is_none()).cloned();
     let [context, attributes, links, start_time] = [context, attributes, links, start_time].map(keep);
-    Some((span, Request { context, attributes, links, start_time }))
+    Some((name, kind, Request { context, attributes, links, start_time }))
 }
 
 struct StartAsCurrentSpan;
@@ -178,7 +189,9 @@ impl Shortcut for StartAsCurrentSpan {
     #[inline]
     fn run<'py>(call: &Call<'_, 'py, Tracer>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let (span, request) = create_plain(call, true)?;
-        span.get().keep_for_later(span.py(), request);
+        if !request.is_empty() {
+            span.get().keep_for_later(span.py(), request);
+        }
         Some(Ok(span.into_any()))
     }
 

@@ -42,6 +42,54 @@ pub fn call_by_function<T: Callable>(py: Python<'_>) {
     }
 }
 
+/// Gives the interpreter a result, or null with the error set.
+#[inline]
+pub fn answer(py: Python<'_>, result: PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
+    result.unwrap_or_else(|error| {
+        error.restore(py);
+        std::ptr::null_mut()
+    })
+}
+
+/// Returns how many arguments a call has, by position and by name.
+///
+/// # Safety
+///
+/// They are those of a `vectorcallfunc` that the interpreter calls.
+#[cold]
+pub unsafe fn given(count: usize, names: *mut ffi::PyObject) -> usize {
+    // SAFETY: the names are a tuple or null.
+    unsafe {
+        let by_name = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
+        (ffi::PyVectorcall_NARGS(count) + by_name).unsigned_abs()
+    }
+}
+
+/// Calls the plain method `name`, which knows all arguments and words all errors.
+///
+/// # Safety
+///
+/// The arguments are those of a `vectorcallfunc` that the interpreter calls with `object`.
+#[cold]
+pub unsafe fn call_method<T: Callable>(
+    object: &Bound<'_, T>,
+    name: &str,
+    args: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: so many live arguments, of which the named ones come last, as the names are many.
+    unsafe {
+        let positional = ffi::PyVectorcall_NARGS(count).unsigned_abs();
+        let given = (0..given(count, names)).map(|index| *args.add(index));
+        let all: Vec<_> = [object.as_ptr()].into_iter().chain(given).collect();
+        match object.as_any().get_type().getattr(name) {
+            Ok(plain) => ffi::PyObject_Vectorcall(plain.as_ptr(), all.as_ptr(), 1 + positional, names),
+            Err(error) => answer(object.py(), Err(error)),
+        }
+    }
+}
+
 /// How far into an object of `class` its `T` lies.
 unsafe fn offset_in_object<T: Callable>(py: Python<'_>, class: *mut ffi::PyTypeObject) -> usize {
     // SAFETY: memory of the size of an object, of which but the address is looked at.

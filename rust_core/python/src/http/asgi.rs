@@ -1,26 +1,31 @@
 //! `AsgiRequest`: an ASGI connection, which also is the `send` that its application gets.
 
 use super::asgi_last::LastMessage;
+use super::asgi_scope::{Parts, tuple_of};
 use super::attributes::Captured;
 use super::respond::{self, Page};
 use super::served::{Opening, Progress, Served};
-use super::settings::Settings;
-use super::text::{latin1, text};
+use super::text::latin1;
 use super::{ServerSpans, inbound, spare_the_request};
 use crate::api;
 use crate::current;
 use crate::encode::{self, Text};
+use crate::fast::bound::{Callable, answer, call_method};
 use crate::fast::{Pool, Pooled};
-use crate::propagation::{Reader, ScopeHeaders, header};
+use crate::propagation::{Reader, header};
+use pyo3::Borrowed;
 use pyo3::PyTraverseError;
+use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
-use pyspan_core::http::{Incoming, encode_path};
-use std::borrow::Cow;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 static POOL: Pool = Pool::new();
+
+impl Callable for AsgiRequest {
+    const FUNCTION_OFFSET: usize = std::mem::offset_of!(AsgiRequest, function);
+}
 
 impl Pooled for AsgiRequest {
     fn pool() -> &'static Pool {
@@ -31,6 +36,8 @@ impl Pooled for AsgiRequest {
 /// An ASGI connection that is served; see `pyspan/_core.pyi`.
 #[pyclass(frozen, weakref, module = "pyspan.instrument")]
 pub struct AsgiRequest {
+    /// What a call of this object goes to, the same for all.
+    function: ffi::vectorcallfunc,
     pub served: Served,
     send: Py<PyAny>,
     websocket: bool,
@@ -40,15 +47,8 @@ pub struct AsgiRequest {
 #[pymethods]
 impl AsgiRequest {
     /// Passes a message on to the server, and notes what it says of the answer.
-    fn __call__<'py>(slf: &Bound<'py, Self>, message: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
-        let (changed, last) = spare_the_request(py, this.look_at(&message))?;
-        let message = changed.unwrap_or(message);
-        if last {
-            let sending = this.send.bind(py).call1((message,))?;
-            return Ok(Bound::new(py, LastMessage::new(slf, &sending)?)?.into_any());
-        }
-        this.send.bind(py).call1((message,))
+    fn __call__<'py>(slf: &Bound<'py, Self>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Self::pass_on(slf, message)
     }
 
     #[getter]
@@ -88,7 +88,33 @@ fn note_lack(progress: &mut Progress) {
     }
 }
 
+/// What a call of a request goes to: it mostly is with one message.
+unsafe extern "C" fn call(
+    request: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with a live request and so many live arguments.
+    unsafe {
+        let py = Python::assume_attached();
+        let this = Borrowed::from_ptr(py, request).cast_unchecked::<AsgiRequest>();
+        if ffi::PyVectorcall_NARGS(count) != 1 || !names.is_null() {
+            return call_method(&this, "__call__", args, count, names);
+        }
+        answer(py, AsgiRequest::pass_on(&this, &Borrowed::from_ptr(py, *args)).map(Bound::into_ptr))
+    }
+}
+
 impl AsgiRequest {
+    #[inline]
+    fn pass_on<'py>(slf: &Bound<'py, Self>, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let (changed, last) = spare_the_request(py, this.look_at(message))?;
+        let sending = this.send.bind(py).call1((changed.as_ref().unwrap_or(message),))?;
+        if last { Ok(Bound::new(py, LastMessage::new(slf, &sending)?)?.into_any()) } else { Ok(sending) }
+    }
+
     /// Returns the message to send instead, if it changes, and whether it is the last.
     #[inline]
     fn look_at<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<(Option<Bound<'py, PyAny>>, bool)> {
@@ -228,171 +254,14 @@ pub fn begin<'py>(
     let served = Served::start(spans, api, scope, &opening)?;
     opening.inbound.recycle(py, api);
     scope.set_item(intern!(py, SPAN_KEY), &served.span)?;
-    Ok(Some(AsgiRequest { served, send: send.unbind(), websocket, page: parts.page() }))
+    Ok(Some(AsgiRequest { function: call, served, send: send.unbind(), websocket, page: parts.page() }))
 }
 
 fn is_websocket(scope: &Bound<'_, PyDict>) -> PyResult<Option<bool>> {
-    let kind = text_at(scope, intern!(scope.py(), "type"))?;
+    let kind = scope.get_item(intern!(scope.py(), "type"))?.and_then(|kind| kind.cast_into::<PyString>().ok());
     Ok(match kind.as_ref().map(encode::text_of).as_ref().map(Text::as_str) {
         Some("http") => Some(false),
         Some("websocket") => Some(true),
         _ => None,
     })
-}
-
-/// An address and a port, as scopes have them.
-type Address<'py> = Option<(Bound<'py, PyString>, Option<i64>)>;
-
-/// What a scope holds, kept alive while it is described.
-struct Parts<'py> {
-    method: Option<Bound<'py, PyString>>,
-    scheme: Option<Bound<'py, PyString>>,
-    raw_path: Option<Bound<'py, PyBytes>>,
-    path: Option<Bound<'py, PyString>>,
-    query: Option<Bound<'py, PyBytes>>,
-    version: Option<Bound<'py, PyString>>,
-    server: Address<'py>,
-    client: Address<'py>,
-    headers: ScopeHeaders<'py>,
-    named: Named<'py>,
-    captured: Captured,
-}
-
-/// The headers that say something of the request; of several of a name the first counts.
-#[derive(Default)]
-struct Named<'py> {
-    host: Option<Bound<'py, PyBytes>>,
-    user_agent: Option<Bound<'py, PyBytes>>,
-    content_length: Option<i64>,
-    origin: Option<Bound<'py, PyBytes>>,
-    preflight: bool,
-}
-
-impl<'py> Named<'py> {
-    #[inline]
-    fn look_at(&mut self, name: &[u8], value: &Bound<'py, PyBytes>) {
-        let slot = match name {
-            b"host" => &mut self.host,
-            b"user-agent" => &mut self.user_agent,
-            b"origin" => &mut self.origin,
-            b"content-length" => {
-                self.content_length = std::str::from_utf8(value.as_bytes()).ok().and_then(|digits| digits.parse().ok());
-                return;
-            }
-            b"access-control-request-method" => {
-                self.preflight = true;
-                return;
-            }
-            _ => return,
-        };
-        slot.get_or_insert_with(|| value.clone());
-    }
-}
-
-impl<'py> Parts<'py> {
-    #[inline]
-    fn read(scope: &Bound<'py, PyDict>, settings: &Settings) -> PyResult<Self> {
-        let py = scope.py();
-        let (mut named, mut captured) = (Named::default(), Captured::new());
-        let headers = ScopeHeaders::new(headers_of(scope)?, |name, value| {
-            named.look_at(name, value);
-            let wanted = settings.request_headers.as_ref();
-            wanted.map_or(Ok(()), |wanted| wanted.add(py, name, &latin1(value.as_bytes()), &mut captured))
-        })?;
-        let raw_path = bytes_at(scope, intern!(py, "raw_path"))?.filter(|raw| !raw.as_bytes().is_empty());
-        Ok(Self {
-            method: text_at(scope, intern!(py, "method"))?,
-            scheme: text_at(scope, intern!(py, "scheme"))?,
-            path: if raw_path.is_some() { None } else { text_at(scope, intern!(py, "path"))? },
-            raw_path,
-            query: bytes_at(scope, intern!(py, "query_string"))?,
-            version: text_at(scope, intern!(py, "http_version"))?,
-            server: address_at(scope, intern!(py, "server"))?,
-            client: address_at(scope, intern!(py, "client"))?,
-            headers,
-            named,
-            captured,
-        })
-    }
-
-    #[inline]
-    fn incoming(&self) -> Incoming<'_> {
-        Incoming {
-            method: self.method.as_ref().map_or(Cow::Borrowed("GET"), text),
-            scheme: self.scheme.as_ref().map_or(Cow::Borrowed("http"), text),
-            path: self.path(),
-            query: self.query.as_ref().map(|query| latin1(query.as_bytes())).unwrap_or_default(),
-            version: self.version.as_ref().map(text).unwrap_or_default(),
-            host: self.named.host.as_ref().map(|host| latin1(host.as_bytes())),
-            server: self.server.as_ref().map(|(address, port)| (text(address), *port)),
-            client: self.client.as_ref().map(|(address, port)| (text(address), *port)),
-            user_agent: self.named.user_agent.as_ref().map(|agent| latin1(agent.as_bytes())),
-            content_length: self.named.content_length,
-        }
-    }
-
-    /// The path as it was sent; some servers leave the query at it.
-    fn path(&self) -> Cow<'_, str> {
-        if let Some(raw) = &self.raw_path {
-            let raw = raw.as_bytes();
-            let end = raw.iter().position(|&byte| byte == b'?').unwrap_or(raw.len());
-            return latin1(&raw[..end]);
-        }
-        match self.path.as_ref().map(text) {
-            Some(Cow::Borrowed(path)) => encode_path(path.as_bytes()),
-            Some(Cow::Owned(path)) => Cow::Owned(encode_path(path.as_bytes()).into_owned()),
-            None => Cow::Borrowed(""),
-        }
-    }
-
-    fn page(&self) -> Page {
-        let origin = self.named.origin.as_ref().map(|origin| latin1(origin.as_bytes()).into_owned());
-        Page { origin, preflight: self.named.preflight }
-    }
-}
-
-/// Returns the headers as a list of tuples, as most servers have them.
-fn headers_of<'py>(scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
-    let py = scope.py();
-    let headers = scope.get_item(intern!(py, "headers"))?.filter(|headers| !headers.is_none());
-    let Some(headers) = headers else { return Ok(PyList::empty(py)) };
-    match headers.cast_into::<PyList>() {
-        Ok(headers) if headers.iter().all(|pair| pair.is_instance_of::<PyTuple>()) => Ok(headers),
-        Ok(headers) => PyList::new(py, headers.iter().map(tuple_of)),
-        Err(other) => {
-            let pairs = other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?;
-            PyList::new(py, pairs.into_iter().map(tuple_of))
-        }
-    }
-}
-
-/// Returns a list as a tuple, and what is none as it is.
-fn tuple_of(pair: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
-    match pair.cast::<PyList>() {
-        Ok(list) => list.to_tuple().into_any(),
-        Err(_) => pair,
-    }
-}
-
-fn text_at<'py>(scope: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyString>>> {
-    Ok(scope.get_item(key)?.and_then(|value| value.cast_into::<PyString>().ok()))
-}
-
-fn bytes_at<'py>(scope: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-    Ok(scope.get_item(key)?.and_then(|value| value.cast_into::<PyBytes>().ok()))
-}
-
-fn address_at<'py>(scope: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Address<'py>> {
-    let Some(pair) = scope.get_item(key)?.filter(|pair| !pair.is_none()) else { return Ok(None) };
-    let Ok(pair) = pair.cast_exact::<PyTuple>() else { return Ok(odd_address(&pair)) };
-    let address = pair.get_borrowed_item(0).ok().and_then(|address| Some(address.cast::<PyString>().ok()?.to_owned()));
-    let port = pair.get_borrowed_item(1).ok().and_then(|port| port.extract::<i64>().ok());
-    Ok(address.map(|address| (address, port)))
-}
-
-/// Some servers have the address in a list.
-#[cold]
-fn odd_address<'py>(pair: &Bound<'py, PyAny>) -> Address<'py> {
-    let address = pair.get_item(0).ok()?.cast_into::<PyString>().ok()?;
-    Some((address, pair.get_item(1).ok().and_then(|port| port.extract::<i64>().ok())))
 }

@@ -2,6 +2,7 @@
 
 mod asgi;
 mod asgi_last;
+mod asgi_scope;
 mod attributes;
 mod globals;
 mod inbound;
@@ -19,6 +20,7 @@ pub use wsgi_body::WsgiBody;
 
 use crate::api;
 use crate::cell::GilCell;
+use crate::fast::bound::call_by_function;
 use crate::fast::keep_memory;
 use globals::Global;
 use pyo3::PyTraverseError;
@@ -33,6 +35,7 @@ static TRACER_PROVIDER: Global = Global::new("opentelemetry.trace", "get_tracer_
 /// Makes requests cheap to make. To be called when the module is made.
 pub fn prepare(py: Python<'_>) {
     keep_memory::<AsgiRequest>(py);
+    call_by_function::<AsgiRequest>(py);
     keep_memory::<asgi_last::LastMessage>(py);
     keep_memory::<WsgiRequest>(py);
 }

@@ -177,7 +177,7 @@ impl<'a, 'py> Reader<'a, 'py> {
                 Ok(names.try_iter()?.collect::<PyResult<Vec<_>>>()?.into_iter().filter_map(text).collect())
             }
             Self::Pairs(pairs) => Ok(pairs.iter().map(|(name, _)| name.clone()).collect()),
-            Self::Scope(headers) => headers.list.iter().filter_map(|pair| Some(latin1(&header(&pair)?.0))).collect(),
+            Self::Scope(headers) => headers.list.iter().filter_map(|pair| Some(latin1(header(&pair)?.0))).collect(),
             Self::Environ(environ) => Ok(environ.keys().iter().filter_map(|key| environ_name(&key)).collect()),
         }
     }
@@ -201,7 +201,7 @@ impl<'py> ScopeHeaders<'py> {
         for pair in list.iter() {
             if let Some((name, value)) = header(&pair) {
                 names |= bit(name.as_bytes());
-                look_at(name.as_bytes(), &value)?;
+                look_at(name.as_bytes(), value)?;
             }
         }
         Ok(Self { list, names })
@@ -217,7 +217,7 @@ impl<'py> ScopeHeaders<'py> {
             if let Some((known, value)) = header(&pair)
                 && known.as_bytes().eq_ignore_ascii_case(name.as_bytes())
             {
-                found = found.and(latin1(&value)?);
+                found = found.and(latin1(value)?);
             }
         }
         Ok(found)
@@ -236,11 +236,8 @@ fn bit(name: &[u8]) -> u64 {
 
 /// A header of an ASGI scope; `None` for what is no pair of bytes.
 #[inline]
-pub fn header<'a, 'py>(
-    pair: &'a Bound<'py, PyAny>,
-) -> Option<(Borrowed<'a, 'py, PyBytes>, Borrowed<'a, 'py, PyBytes>)> {
-    let pair = pair.cast::<PyTuple>().ok()?;
-    let (name, value) = (pair.get_borrowed_item(0).ok()?, pair.get_borrowed_item(1).ok()?);
+pub fn header<'a, 'py>(pair: &'a Bound<'py, PyAny>) -> Option<(&'a Bound<'py, PyBytes>, &'a Bound<'py, PyBytes>)> {
+    let [name, value, ..] = pair.cast::<PyTuple>().ok()?.as_slice() else { return None };
     Some((name.cast::<PyBytes>().ok()?, value.cast::<PyBytes>().ok()?))
 }
 

@@ -1,7 +1,8 @@
 //! How a span object comes to be: by a tracer, or like another one.
 
+use super::start::{self, Above};
 use super::state::Pending;
-use super::{Options, Request, Span, State, start, with};
+use super::{Options, Request, Span, State, with};
 use crate::cell::GilCell;
 use crate::tracer::Tracer;
 use pyo3::prelude::*;
@@ -39,16 +40,9 @@ impl Span {
         Ok(span)
     }
 
-    /// As [`Self::again`], started.
+    /// As [`Self::again`], with what it is to start with.
     #[inline]
-    pub fn started_again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        let (span, request) = Self::like(slf)?;
-        Self::start_with(&span, &request)?;
-        Ok(span)
-    }
-
-    #[inline]
-    fn like<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, Self>, Request<'py>)> {
+    pub fn like<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, Self>, Request<'py>)> {
         let (py, this) = (slf.py(), slf.get());
         let (name, request) = {
             let state = this.state.borrow(py);
@@ -65,6 +59,6 @@ impl Span {
 
     #[inline]
     pub fn start_with<'py>(slf: &Bound<'py, Self>, request: &Request<'py>) -> PyResult<()> {
-        start::start(slf, request, None)
+        start::start(slf, request, Above::Context)
     }
 }

@@ -27,7 +27,7 @@ use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple, PyType};
-use pyspan_core::clock::now_ns;
+use pyspan_core::clock::now_ns_since;
 use pyspan_core::span::{Header, Limits};
 use state::Phase;
 use std::cell::Ref;
@@ -154,7 +154,7 @@ impl Span {
             Phase::Live => {
                 state.phase = Phase::Ended;
                 if state.recording {
-                    state.end_ns = end_ns.unwrap_or_else(now_ns);
+                    state.end_ns = end_ns.unwrap_or_else(|| now_ns_since(state.start_ns));
                 }
                 let (recording, of_parent) = (state.recording, state.is_of_parent());
                 drop(state);

@@ -1,7 +1,8 @@
 //! What the middleware does with a server's span: each end of a request in one call.
 
+use super::start::{self, Above};
 use super::state::Phase;
-use super::{Options, Parent, Request, Span, start};
+use super::{Options, Parent, Request, Span};
 use crate::encode::Room;
 use crate::tracer::Tracer;
 use pyo3::prelude::*;
@@ -36,7 +37,7 @@ impl Span {
     ) -> PyResult<Bound<'py, Self>> {
         let kind = tracer.get().recorder.get().api.kinds[usize::from(SERVER - 1)].bind(tracer.py());
         let span = Self::create_named(tracer, name, Some(kind), OPTIONS)?;
-        start::start(&span, request, caller)?;
+        start::start(&span, request, caller.map_or(Above::Context, Above::Caller))?;
         span.get().fill(tracer.py(), fill);
         Ok(span)
     }

@@ -27,16 +27,25 @@ struct Sampling<'py> {
     trace_state: SharedTraceState,
 }
 
-/// Gives `span` its identity and its first attributes and links, and tells the processors; a `caller` is its parent in
-/// place of the context's span. An error is what the user's code has raised meanwhile that is no `Exception`; the span
+/// Where the parent of a span is found.
+pub enum Above<'a, 'py> {
+    /// In the context that was asked for, or in the current one.
+    Context,
+    /// What is under the span key of that, where it was read already.
+    Found(Option<&'a Bound<'py, PyAny>>),
+    /// A caller, in place of the context's span.
+    Caller(Parent),
+}
+
+/// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's code has raised meanwhile that is no `Exception`; the span
 /// has started all the same.
 #[inline]
-pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>, caller: Option<Parent>) -> PyResult<()> {
+pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>, above: Above<'_, 'py>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let tracer = this.tracer(py);
     let recorder = tracer.recorder.get();
     let mut raised = Raised::default();
-    let parent = caller.or_else(|| find_parent(py, recorder.api, request.context.as_ref(), &mut raised));
+    let parent = find_parent(py, recorder.api, request, above, &mut raised);
     if !tracer.is_enabled() {
         stay_silent(py, this, parent);
         return raised.release();
@@ -96,11 +105,21 @@ fn write_count(py: Python<'_>, span: &Span, count: f64) -> PyResult<()> {
     if written.is_ok() { span.set_all(py, &attributes) } else { Ok(()) }
 }
 
-/// Finds the parent in `context` or the current context; what is no span there is no parent, with a log line.
+/// Finds the parent; what is no span there is no parent, with a log line.
 #[inline]
-fn find_parent(py: Python<'_>, api: &Api, context: Option<&Bound<'_, PyAny>>, raised: &mut Raised) -> Option<Parent> {
-    let found =
-        current::span(py, api, context).and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found)));
+fn find_parent<'py>(
+    py: Python<'py>,
+    api: &Api,
+    request: &Request<'py>,
+    above: Above<'_, 'py>,
+    raised: &mut Raised,
+) -> Option<Parent> {
+    let found = match above {
+        Above::Caller(caller) => return Some(caller),
+        Above::Found(found) => found.map_or(Ok(None), |found| parent_of(py, api, found)),
+        Above::Context => current::span(py, api, request.context.as_ref())
+            .and_then(|found| found.map_or(Ok(None), |found| parent_of(py, api, &found))),
+    };
     found.unwrap_or_else(|error| {
         raised.log(py, api, "the parent in the context could not be read, the span becomes a root", error);
         None

@@ -22,6 +22,7 @@ pub struct Options {
 }
 
 /// What was asked for when the span was made.
+#[derive(Default)]
 pub struct Request<'py> {
     pub context: Option<Bound<'py, PyAny>>,
     pub attributes: Option<Bound<'py, PyAny>>,
@@ -45,6 +46,14 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Takes what was kept; a span that was asked for nothing is the rule.
+    #[inline]
+    pub fn take<'py>(&mut self, py: Python<'py>) -> Request<'py> {
+        let is_empty =
+            self.context.is_none() && self.attributes.is_none() && self.links.is_none() && self.start_time.is_none();
+        if is_empty { Request::default() } else { std::mem::take(self).into_request(py) }
+    }
+
     pub fn keep(request: Request<'_>) -> Self {
         Self {
             context: request.context.map(Bound::unbind),
@@ -54,7 +63,7 @@ impl Pending {
         }
     }
 
-    pub fn into_request(self, py: Python<'_>) -> Request<'_> {
+    fn into_request(self, py: Python<'_>) -> Request<'_> {
         let bind = |kept: Option<Py<PyAny>>| kept.map(|kept| kept.into_bound(py));
         Request {
             context: bind(self.context),

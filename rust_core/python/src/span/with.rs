@@ -1,16 +1,17 @@
 //! A span as a context manager.
 
+use super::start::{self, Above};
 use super::state::Phase;
-use super::{Span, read, shortcuts};
-use crate::fast::bound::{Callable, bind_to_itself, call_by_function};
+use super::{Request, Span, read, shortcuts};
+use crate::api;
+use crate::current::{self, Around, Attached};
+use crate::fast::bound::{Callable, answer, bind_to_itself, call_by_function, call_method, given};
 use crate::fast::{Pool, Pooled, keep_memory};
 use crate::truth::Truth;
-use crate::{api, current};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{Borrowed, ffi};
-use std::ptr::null_mut;
 
 static POOL: Pool = Pool::new();
 
@@ -43,16 +44,39 @@ pub fn enter(span: &Bound<'_, Span>) -> PyResult<()> {
     }
     let phase = this.state.borrow(py).phase;
     match phase {
-        Phase::Unstarted => start_pending(span)?,
+        Phase::Unstarted => {
+            let request = this.state.borrow_mut(py).pending.take(py);
+            return start_current(span, &request);
+        }
         // A second token would take the place of the first, and the span would stay current for good.
         Phase::Live if this.state.borrow(py).attached.is_some() => return Err(entered_twice()),
         Phase::Live => {}
         Phase::Ended => return Err(entered_twice()),
     }
-    let attached = current::attach(py, this.api(py), span.as_any())?;
-    let replaced = this.state.borrow_mut(py).attached.replace(attached);
-    drop(replaced);
+    keep(span, current::attach(py, this.api(py), span.as_any())?);
     Ok(())
+}
+
+/// Starts the span and makes it current. Where no code of the user's runs meanwhile the current context is read once.
+#[inline]
+fn start_current<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
+    let (py, this) = (span.py(), span.get());
+    let api = this.api(py);
+    let unseen = request.is_empty() && this.tracer(py).starts_unseen(py);
+    let around = if unseen { Around::read(py, api)? } else { None };
+    start::start(span, request, around.as_ref().map_or(Above::Context, |around| Above::Found(around.span.as_ref())))?;
+    let attached = match around {
+        Some(around) => around.attach(py, api, span)?,
+        None => current::attach(py, api, span)?,
+    };
+    keep(span, attached);
+    Ok(())
+}
+
+#[inline]
+fn keep(span: &Bound<'_, Span>, attached: Attached) {
+    let replaced = span.get().state.borrow_mut(span.py()).attached.replace(attached);
+    drop(replaced);
 }
 
 impl Span {
@@ -88,12 +112,6 @@ fn entered_twice() -> PyErr {
         "a span of start_as_current_span is entered once; call start_as_current_span again for another, \
          or trace.use_span for a span that goes on",
     )
-}
-
-#[inline]
-fn start_pending(span: &Bound<'_, Span>) -> PyResult<()> {
-    let pending = std::mem::take(&mut span.get().state.borrow_mut(span.py()).pending);
-    Span::start_with(span, &pending.into_request(span.py()))
 }
 
 /// Makes the span before it current again and ends this one; `exception` is what left the block, or None.
@@ -158,30 +176,12 @@ pub unsafe extern "C" fn call(
         let result = match (ffi::PyVectorcall_NARGS(count), names.is_null()) {
             (0, true) => enter(&this).map(|()| ffi::Py_NewRef(span)),
             (3, true) => exit(&this, &Borrowed::from_ptr(py, *args.add(1))).map(|()| ffi::Py_NewRef(ffi::Py_None())),
-            _ => return call_plain(&this, args, count, names),
+            _ => {
+                let method = if given(count, names) == 1 { "__call__" } else { "__exit__" };
+                return call_method(&this, method, args, count, names);
+            }
         };
         answer(py, result)
-    }
-}
-
-/// Calls the plain method, which knows all arguments and words all errors.
-#[cold]
-unsafe fn call_plain(
-    span: &Bound<'_, Span>,
-    args: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: so many live arguments, of which the named ones come last, as the names are many.
-    unsafe {
-        let positional = ffi::PyVectorcall_NARGS(count).unsigned_abs();
-        let by_name = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names).unsigned_abs() };
-        let given = (0..positional + by_name).map(|index| *args.add(index));
-        let all: Vec<_> = [span.as_ptr()].into_iter().chain(given).collect();
-        match span.get_type().getattr(if all.len() == 2 { "__call__" } else { "__exit__" }) {
-            Ok(plain) => ffi::PyObject_Vectorcall(plain.as_ptr(), all.as_ptr(), 1 + positional, names),
-            Err(error) => answer(span.py(), Err(error)),
-        }
     }
 }
 
@@ -192,8 +192,8 @@ pub fn run<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (py, span) = (template.py(), Span::started_again(template)?);
-    enter(&span)?;
+    let (py, (span, request)) = (template.py(), Span::like(template)?);
+    start_current(&span, &request)?;
     match function.call(args, kwargs.filter(|kwargs| !kwargs.is_empty())) {
         Ok(result) => exit(&span, &py.None().into_bound(py)).map(|()| result),
         Err(error) => exit(&span, &raised(py, &error)).and(Err(error)),
@@ -209,12 +209,4 @@ fn raised<'py>(py: Python<'py>, error: &PyErr) -> Bound<'py, PyAny> {
         unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) };
     }
     exception
-}
-
-/// Gives the interpreter a result, or null with the error set.
-fn answer(py: Python<'_>, result: PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
-    result.unwrap_or_else(|error| {
-        error.restore(py);
-        null_mut()
-    })
 }

@@ -1,0 +1,227 @@
+//! The wall clock by the processor's counter, at half the price of asking the system, where the system itself goes by that
+//! counter.
+//!
+//! An anchor is what clock and counter said at one moment. For half a millisecond after it the counter alone says how late
+//! it is; then the system is asked for the next anchor. So a clock that is set, or kept in step with others, is followed.
+
+use super::system_ns;
+use std::arch::x86_64::_rdtsc;
+use std::fs::read_to_string;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// How long an anchor holds: half a millisecond at 4 GHz, two at 1 GHz.
+const REACH: u64 = 1 << 21;
+/// The pace is measured over as many ticks for the first time, some ten milliseconds, and then anew each half a second.
+const FIRST_MEASURE: u64 = 1 << 25;
+const NEXT_MEASURE: u64 = 1 << 31;
+/// Clock and counter that were read further apart belong to two moments: the thread was interrupted between them.
+const AT_ONCE: u64 = 1 << 11;
+/// The paces of counters between 50 MHz and 20 GHz.
+const PACES: std::ops::Range<u64> = (1 << 32) / 20..20 << 32;
+/// A pace that has changed by more than this part of it was measured while the clock was set.
+const STEADY: u32 = 10;
+
+static COUNTER: Counter = Counter::new();
+
+/// Returns the nanoseconds since the Unix epoch.
+#[inline]
+pub fn wall_ns() -> u64 {
+    COUNTER.now().unwrap_or_else(ask)
+}
+
+#[inline]
+fn ticks() -> u64 {
+    // SAFETY: every processor of this architecture has the instruction, and the system goes by it.
+    unsafe { _rdtsc() }
+}
+
+/// Asks the system, and takes what it says for an anchor.
+#[cold]
+fn ask() -> u64 {
+    if !is_trusted() {
+        return system_ns();
+    }
+    let before = ticks();
+    let wall_ns = system_ns();
+    let took = ticks().wrapping_sub(before);
+    if took < AT_ONCE {
+        COUNTER.anchor(Moment { ticks: before.wrapping_add(took / 2), wall_ns });
+    }
+    wall_ns
+}
+
+/// True where the system goes by the counter: it has proved then that all cores count alike, whatever they do.
+fn is_trusted() -> bool {
+    static TRUSTED: OnceLock<bool> = OnceLock::new();
+    const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    *TRUSTED.get_or_init(|| read_to_string(SOURCE).is_ok_and(|source| source.trim() == "tsc"))
+}
+
+/// What clock and counter said at one moment.
+#[derive(Clone, Copy)]
+struct Moment {
+    ticks: u64,
+    wall_ns: u64,
+}
+
+/// The anchor and the pace, of all threads. Who writes makes the version odd meanwhile; who reads while they change is told
+/// nothing, and nor is a child that was forked just then: it asks the system for good.
+struct Counter {
+    version: AtomicU64,
+    ticks: AtomicU64,
+    wall_ns: AtomicU64,
+    /// Nanoseconds a tick, times 2^32; 0 while that is not known.
+    pace: AtomicU64,
+    /// Since when the pace is being measured.
+    since_ticks: AtomicU64,
+    since_wall_ns: AtomicU64,
+}
+
+impl Counter {
+    const fn new() -> Self {
+        Self {
+            version: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
+            wall_ns: AtomicU64::new(0),
+            pace: AtomicU64::new(0),
+            since_ticks: AtomicU64::new(0),
+            since_wall_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the time, if the counter knows it.
+    #[inline]
+    fn now(&self) -> Option<u64> {
+        let version = self.version.load(Ordering::Acquire);
+        let pace = self.pace.load(Ordering::Relaxed);
+        if pace == 0 {
+            return None;
+        }
+        let anchor =
+            Moment { ticks: self.ticks.load(Ordering::Relaxed), wall_ns: self.wall_ns.load(Ordering::Relaxed) };
+        fence(Ordering::Acquire);
+        if version & 1 == 1 || self.version.load(Ordering::Relaxed) != version {
+            return None;
+        }
+        at(anchor, pace, ticks())
+    }
+
+    /// Takes an anchor, unless another thread does so just now.
+    fn anchor(&self, moment: Moment) {
+        let version = self.version.load(Ordering::Relaxed) & !1;
+        let begun = self.version.compare_exchange(version, version + 1, Ordering::Acquire, Ordering::Relaxed);
+        if begun.is_err() {
+            return;
+        }
+        fence(Ordering::Release);
+        self.measure(moment);
+        self.ticks.store(moment.ticks, Ordering::Relaxed);
+        self.wall_ns.store(moment.wall_ns, Ordering::Relaxed);
+        self.version.store(version + 2, Ordering::Release);
+    }
+
+    /// Measures the pace, when it is time to.
+    fn measure(&self, moment: Moment) {
+        let pace = self.pace.load(Ordering::Relaxed);
+        let passed = moment.ticks.wrapping_sub(self.since_ticks.load(Ordering::Relaxed));
+        if passed < if pace == 0 { FIRST_MEASURE } else { NEXT_MEASURE } {
+            return;
+        }
+        let passed_ns = moment.wall_ns.saturating_sub(self.since_wall_ns.load(Ordering::Relaxed));
+        self.pace.store(pace_of(passed_ns, passed, pace), Ordering::Relaxed);
+        self.since_ticks.store(moment.ticks, Ordering::Relaxed);
+        self.since_wall_ns.store(moment.wall_ns, Ordering::Relaxed);
+    }
+}
+
+/// Returns the time at `ticks`, as long as the anchor holds.
+#[inline]
+fn at(anchor: Moment, pace: u64, ticks: u64) -> Option<u64> {
+    let passed = ticks.wrapping_sub(anchor.ticks);
+    (passed < REACH).then(|| anchor.wall_ns + ((passed * pace) >> 32))
+}
+
+/// Returns the pace, or 0 for one that cannot be: then it is measured from anew.
+fn pace_of(passed_ns: u64, passed: u64, before: u64) -> u64 {
+    let pace = (u128::from(passed_ns) << 32) / u128::from(passed);
+    match u64::try_from(pace) {
+        Ok(pace) if PACES.contains(&pace) && (before == 0 || pace.abs_diff(before) <= before >> STEADY) => pace,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NS_A_TICK: u64 = 2;
+    const START: Moment = Moment { ticks: 1 << 40, wall_ns: 1 << 60 };
+
+    fn later(ticks: u64) -> Moment {
+        Moment { ticks: START.ticks + ticks, wall_ns: START.wall_ns + ticks * NS_A_TICK }
+    }
+
+    fn pace(counter: &Counter) -> u64 {
+        counter.pace.load(Ordering::Relaxed)
+    }
+
+    fn measured() -> Counter {
+        let counter = Counter::new();
+        for moment in [START, later(FIRST_MEASURE)] {
+            counter.anchor(moment);
+        }
+        counter
+    }
+
+    #[test]
+    fn the_pace_is_measured_between_two_anchors() {
+        let counter = Counter::new();
+        counter.anchor(START);
+        counter.anchor(later(FIRST_MEASURE - 1));
+        assert_eq!(pace(&counter), 0, "too short a time to measure it");
+        counter.anchor(later(FIRST_MEASURE));
+        assert_eq!(pace(&counter), NS_A_TICK << 32);
+    }
+
+    #[test]
+    fn an_anchor_holds_for_a_while() {
+        let pace = NS_A_TICK << 32;
+        assert_eq!(at(START, pace, START.ticks + 1_000), Some(START.wall_ns + 1_000 * NS_A_TICK));
+        assert_eq!(at(START, pace, START.ticks + REACH), None);
+        assert_eq!(at(START, pace, START.ticks - 1), None, "read before it, by another thread");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_has_the_pace_measured_anew() {
+        for set_ns in [1_u64 << 30, 1_u64.wrapping_neg() << 30] {
+            let counter = measured();
+            let then = later(FIRST_MEASURE + NEXT_MEASURE);
+            counter.anchor(Moment { wall_ns: then.wall_ns.wrapping_add(set_ns), ..then });
+            assert_eq!(pace(&counter), 0);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_slowed_is_followed() {
+        let counter = measured();
+        let then = later(FIRST_MEASURE + NEXT_MEASURE);
+        counter.anchor(Moment { wall_ns: then.wall_ns - 1_000, ..then });
+        assert!(((NS_A_TICK << 32) - 10_000..NS_A_TICK << 32).contains(&pace(&counter)));
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_is_not_used() {
+        assert_eq!(pace_of(1 << 60, FIRST_MEASURE, 0), 0);
+        assert_eq!(pace_of(0, FIRST_MEASURE, 0), 0);
+    }
+
+    #[test]
+    fn a_reader_is_told_nothing_while_another_thread_writes() {
+        let counter = measured();
+        counter.version.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(counter.now(), None);
+        counter.anchor(later(NEXT_MEASURE * 2));
+        assert_eq!(counter.ticks.load(Ordering::Relaxed), later(FIRST_MEASURE).ticks, "one writes at a time");
+    }
+}
