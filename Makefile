@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 RUST := Cargo.toml Cargo.lock $(shell find rust_core -name '*.rs' -not -path '*/target/*' -o -name Cargo.toml -not -path '*/target/*')
 
+DEVELOP := PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent,config
+
 .DEFAULT_GOAL := help
-.PHONY: help setup all format lint test bench fuzz docs demo lock clean
+.PHONY: help setup all format lint test bench wheel fuzz docs demo lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,8 +25,27 @@ $(VENV)/.installed: requirements-dev.txt
 $(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
 	@command -v cargo >/dev/null || { echo "missing: Rust 1.89 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
 	@echo "building the Rust core, some minutes the first time"
-	@PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --extras kafka,agent,config
+	@$(DEVELOP)
 	@touch $@
+
+# Wheels are built for what the extension was seen to do: built once to count, put to work, and built again by the counts.
+PROFILE := $(abspath target/profile)
+PROFDATA = $(shell rustc --print sysroot)/lib/rustlib/$(shell rustc -vV | sed -n 's/^host: //p')/bin/llvm-profdata
+TUNED := RUSTFLAGS=-Cprofile-use=$(PROFILE)/merged.profdata CARGO_TARGET_DIR=$(PROFILE)/tuned
+
+target/profile/merged.profdata: $(VENV)/.installed $(RUST) pyproject.toml benches/train.py
+	@test -x $(PROFDATA) || rustup component add llvm-tools || { echo "missing: llvm-profdata of Rust's own version (rustup component add llvm-tools)"; exit 1; }
+	@echo "building the Rust core so that it counts what it does, some minutes"
+	@rm -rf $(PROFILE)/counts $(VENV)/.built $(VENV)/.tuned
+	@RUSTFLAGS=-Cprofile-generate=$(PROFILE)/counts CARGO_TARGET_DIR=$(PROFILE)/counting $(DEVELOP)
+	@rm -rf $(PROFILE)/counts  # what the build itself has counted
+	@$(RUN) benches.train
+	@$(PROFDATA) merge -o $@ $(PROFILE)/counts
+
+$(VENV)/.tuned: target/profile/merged.profdata
+	@echo "building the Rust core by what it did, some minutes"
+	@$(TUNED) $(DEVELOP)
+	@touch $(VENV)/.built $@
 
 setup: $(VENV)/.built  ## virtual environment and release build of the extension
 
@@ -44,8 +65,12 @@ target/bench-peers: $(VENV)/.installed benches/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r benches/requirements.txt \
 		&& touch $@ || echo "ddtrace could not be installed; it is left out"
 
-bench: $(VENV)/.built target/bench-peers  ## benchmarks beside the peers, as a table; fails when a goal is missed
+bench: $(VENV)/.tuned target/bench-peers  ## benchmarks beside the peers, as a table; fails when a goal is missed
 	@$(RUN) benches
+
+wheel: $(VENV)/.tuned  ## a wheel for this Python in dist, built by a profile as for make bench
+	@$(TUNED) $(BIN)/maturin build --release --quiet --out dist
+	@ls dist
 
 fuzz: $(VENV)/.built  ## a minute of fuzzing of the OTLP walk and the spool's recovery
 	@$(RUN) tools.suite fuzz

@@ -354,3 +354,33 @@ def test_a_header_of_the_caller_is_found_in_any_case() -> None:
     traced = Traced()
     serve(Middleware(hello, tracer_provider=traced.provider), http_scope(headers=[(b"TraceParent", PARENT.encode())]))
     assert f"{traced.only.parent.span_id:016x}" == PARENT_ID
+
+
+@pytest.mark.parametrize("call", [lambda send, message: send(message), lambda send, message: send(message=message)])
+def test_the_message_may_be_given_by_position_and_by_name(call: Any) -> None:
+    traced = Traced()
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await call(send, {"type": "http.response.start", "status": 201, "headers": []})
+        await call(send, {"type": "http.response.body", "body": b"hello"})
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    serve(Middleware(app, tracer_provider=traced.provider), http_scope(), send)
+    assert sent == ["http.response.start", "http.response.body"]
+    assert traced.attributes()["http.response.status_code"] == 201
+
+
+@pytest.mark.parametrize("given", [(), ({}, {})])
+def test_a_send_without_its_message_says_so(given: tuple[Any, ...]) -> None:
+    traced = Traced()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with pytest.raises(TypeError, match="argument"):
+            send(*given)
+        await hello(scope, receive, send)
+
+    serve(Middleware(app, tracer_provider=traced.provider), http_scope())
+    assert traced.only.status.status_code is StatusCode.UNSET
