@@ -31,7 +31,7 @@ $(VENV)/.built: $(VENV)/.installed $(RUST) pyproject.toml
 # Wheels are built for what the extension was seen to do: built once to count, put to work, and built again by the counts.
 PROFILE := $(abspath target/profile)
 PROFDATA = $(shell rustc --print sysroot)/lib/rustlib/$(shell rustc -vV | sed -n 's/^host: //p')/bin/llvm-profdata
-TUNED := RUSTFLAGS=-Cprofile-use=$(PROFILE)/merged.profdata CARGO_TARGET_DIR=$(PROFILE)/tuned
+TUNED := PYSPAN_PROFILE_GUIDED=1 RUSTFLAGS=-Cprofile-use=$(PROFILE)/merged.profdata CARGO_TARGET_DIR=$(PROFILE)/tuned
 
 target/profile/merged.profdata: $(VENV)/.installed $(RUST) pyproject.toml benches/train.py
 	@test -x $(PROFDATA) || rustup component add llvm-tools || { echo "missing: llvm-profdata of Rust's own version (rustup component add llvm-tools)"; exit 1; }
@@ -65,7 +65,9 @@ target/bench-peers: $(VENV)/.installed benches/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ -r benches/requirements.txt \
 		&& touch $@ || echo "ddtrace could not be installed; it is left out"
 
-bench: $(VENV)/.tuned target/bench-peers  ## benchmarks beside the peers, as a table; fails when a goal is missed
+bench: $(VENV)/.installed target/bench-peers  ## benchmarks beside the peers, as a table; fails when a goal is missed
+	@$(MAKE) --no-print-directory $(VENV)/.tuned || { echo "no profile could be had, so what is measured is slower than a wheel"; \
+		$(MAKE) --no-print-directory setup; }
 	@$(RUN) benches
 
 wheel: $(VENV)/.tuned  ## a wheel for this Python in dist, built by a profile as for make bench

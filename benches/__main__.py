@@ -24,7 +24,7 @@ def main() -> int:
     environment = {**os.environ, figures.ROWS_FILE: str(path)}
     broken = [words for words in RUNS if subprocess.run(words, cwd=root, env=environment, check=False).returncode]
     rows = figures.measured(path)
-    print("\n" + "\n".join([*figures.table(rows), "", *chart(rows)]))
+    print("\n" + "\n".join([figures.measured_where(), "", *figures.table(rows), "", *chart(rows)]))
     if not ddtraced.installed():
         print(ddtraced.MISSING)
     for words in broken:

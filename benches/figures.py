@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+
+from pyspan._core import PROFILE_GUIDED
 
 __all__ = [
     "AGENT",
@@ -18,6 +22,7 @@ __all__ = [
     "Measured",
     "attributes_figure",
     "measured",
+    "measured_where",
     "missed",
     "record",
     "table",
@@ -133,6 +138,13 @@ def record(row: Measured) -> None:
 def measured(path: Path) -> list[Measured]:
     """Read back what was recorded."""
     return [Measured(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def measured_where() -> str:
+    """Say what the figures hold for."""
+    build = "built by a profile" if PROFILE_GUIDED else "built without a profile"
+    sdk = version("opentelemetry-sdk")
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, opentelemetry-sdk {sdk}, pyspan {build}."
 
 
 def missed(rows: Iterable[Measured]) -> list[str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from benches.chart import chart
-from benches.figures import KEPT, measured, table
+from benches.figures import KEPT, measured, measured_where, table
 
 __all__ = ["TEXT", "with_figures"]
 
@@ -22,13 +19,8 @@ def with_figures(text: str, rows: Path) -> str:
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     found = measured(rows)
-    drawn = "\n".join([_measured_where(), "", *table(found), "", "```text", *chart(found), "```"])
+    drawn = "\n".join([measured_where(), "", *table(found), "", "```text", *chart(found), "```"])
     return f"{before}{START}{drawn}\n{END}{after}"
-
-
-def _measured_where() -> str:
-    sdk = version("opentelemetry-sdk")
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, opentelemetry-sdk {sdk}."
 
 
 def main() -> int:

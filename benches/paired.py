@@ -22,7 +22,7 @@ __all__ = ["Builder", "Pair", "run_all_in_turns", "run_in_turns"]
 # Makes what a round calls with its count.
 Builder = Callable[[], Callable[[int], object]]
 
-ROUNDS = 25
+ROUNDS = 50  # a machine that is shared can be slow for seconds
 ROUND, END = "round", "end"
 
 

@@ -65,7 +65,7 @@ def test_tasks(report: Any) -> None:
         for build, count in zip(tracers.discarding(), (4_000, 1_000), strict=True)
         for workload in (workloads.tasks, workloads.untraced_tasks)
     ]
-    ours, plain, peer, peer_plain = run_all_in_turns(builders, rounds=50)
+    ours, plain, peer, peer_plain = run_all_in_turns(builders, rounds=100)
     report("W9 100 tasks, a span in a span (a task)", Pair(ours, peer))
     report("W9 added to the same tasks untraced (a task)", Pair(ours - plain, peer - peer_plain))
 

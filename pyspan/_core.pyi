@@ -12,6 +12,8 @@ from typing_extensions import Self, disjoint_base
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 VERSION: str
+PROFILE_GUIDED: bool
+"""Whether the extension was built by a profile, as those in wheels are."""
 
 @final
 class Batch:

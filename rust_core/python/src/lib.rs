@@ -41,6 +41,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::require_main(module.py())?;
     interpreter::require_lock(module.py())?;
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add("PROFILE_GUIDED", option_env!("PYSPAN_PROFILE_GUIDED").is_some())?;
     add_classes(module)?;
     add_functions(module)?;
     span::prepare(module.py())?;

@@ -22,6 +22,7 @@ from benches.figures import (
     table,
 )
 from benches.keep import TEXT, with_figures
+from pyspan._core import PROFILE_GUIDED
 
 CHEAP = Figure("W1 empty current span", times=25)
 SMALL = Figure("memory", unit="bytes", bound=400)
@@ -144,6 +145,7 @@ def test_what_was_measured_is_kept_between_the_marks(monkeypatch: pytest.MonkeyP
     kept = with_figures(TEXT.read_text(), rows)
     assert "\n".join(table(_all_met())) in kept
     assert "missed" not in kept.split("<!-- end")[0].replace("fails when a goal is missed", "")
+    assert ("built by a profile" in kept.split("<!-- end")[0]) is PROFILE_GUIDED
     assert with_figures(kept, rows) == kept
     assert kept.split("<!--")[0] == TEXT.read_text().split("<!--")[0]
     assert kept.split("-->")[-1] == TEXT.read_text().split("-->")[-1]
