@@ -5,18 +5,18 @@
 //! it is; then the system is asked for the next anchor. So a clock that is set, or kept in step with others, is followed.
 
 use super::system_ns;
-use std::arch::x86_64::_rdtsc;
+use std::arch::x86_64::{_mm_lfence, _rdtsc};
 use std::fs::read_to_string;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 
 /// How long an anchor holds: half a millisecond at 4 GHz, two at 1 GHz.
 const REACH: u64 = 1 << 21;
 /// The pace is measured over as many ticks for the first time, some ten milliseconds, and then anew each half a second.
 const FIRST_MEASURE: u64 = 1 << 25;
 const NEXT_MEASURE: u64 = 1 << 31;
-/// Clock and counter that were read further apart belong to two moments: the thread was interrupted between them.
-const AT_ONCE: u64 = 1 << 11;
+/// Clock and counter that were read this far apart, or twice as far as they can be, belong to two moments: the thread was
+/// interrupted between them.
+const APART: u64 = 1 << 11;
 /// The paces of counters between 50 MHz and 20 GHz.
 const PACES: std::ops::Range<u64> = (1 << 32) / 20..20 << 32;
 /// A pace that has changed by more than this part of it was measured while the clock was set.
@@ -36,6 +36,14 @@ fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
+/// As [`ticks`], read when all before it is done.
+#[inline]
+fn fenced_ticks() -> u64 {
+    // SAFETY: as there.
+    unsafe { _mm_lfence() };
+    ticks()
+}
+
 /// Asks the system, and takes what it says for an anchor.
 #[cold]
 fn ask() -> u64 {
@@ -44,18 +52,29 @@ fn ask() -> u64 {
     }
     let before = ticks();
     let wall_ns = system_ns();
-    let took = ticks().wrapping_sub(before);
-    if took < AT_ONCE {
+    let took = fenced_ticks().wrapping_sub(before);
+    if COUNTER.was_at_once(took) {
         COUNTER.anchor(Moment { ticks: before.wrapping_add(took / 2), wall_ns });
     }
     wall_ns
 }
 
-/// True where the system goes by the counter: it has proved then that all cores count alike, whatever they do.
+/// True where the system goes by the counter: it has proved then that all cores count alike, whatever they do. What it says
+/// is kept without a lock, which a fork could leave taken.
 fn is_trusted() -> bool {
-    static TRUSTED: OnceLock<bool> = OnceLock::new();
     const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-    *TRUSTED.get_or_init(|| read_to_string(SOURCE).is_ok_and(|source| source.trim() == "tsc"))
+    const UNKNOWN: u8 = 0;
+    const NO: u8 = 1;
+    const YES: u8 = 2;
+    static TRUSTED: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match TRUSTED.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let trusted = read_to_string(SOURCE).is_ok_and(|source| source.trim() == "tsc");
+            TRUSTED.store(if trusted { YES } else { NO }, Ordering::Relaxed);
+            trusted
+        }
+        known => known == YES,
+    }
 }
 
 /// What clock and counter said at one moment.
@@ -73,6 +92,8 @@ struct Counter {
     wall_ns: AtomicU64,
     /// Nanoseconds a tick, times 2^32; 0 while that is not known.
     pace: AtomicU64,
+    /// How many ticks clock and counter may be read apart.
+    apart: AtomicU64,
     /// Since when the pace is being measured.
     since_ticks: AtomicU64,
     since_wall_ns: AtomicU64,
@@ -85,6 +106,7 @@ impl Counter {
             ticks: AtomicU64::new(0),
             wall_ns: AtomicU64::new(0),
             pace: AtomicU64::new(0),
+            apart: AtomicU64::new(APART),
             since_ticks: AtomicU64::new(0),
             since_wall_ns: AtomicU64::new(0),
         }
@@ -105,6 +127,13 @@ impl Counter {
             return None;
         }
         at(anchor, pace, ticks())
+    }
+
+    /// Tells whether clock and counter, read `took` ticks apart, are of one moment.
+    fn was_at_once(&self, took: u64) -> bool {
+        let apart = self.apart.load(Ordering::Relaxed);
+        self.apart.store(next_apart(apart, took), Ordering::Relaxed);
+        took <= apart
     }
 
     /// Takes an anchor, unless another thread does so just now.
@@ -140,6 +169,11 @@ impl Counter {
 fn at(anchor: Moment, pace: u64, ticks: u64) -> Option<u64> {
     let passed = ticks.wrapping_sub(anchor.ticks);
     (passed < REACH).then(|| anchor.wall_ns + ((passed * pace) >> 32))
+}
+
+/// Comes down to twice what the quickest reading took, and up again by and by.
+fn next_apart(apart: u64, took: u64) -> u64 {
+    if took <= apart { apart.min(took * 2) } else { (apart + apart / 8 + 1).min(APART) }
 }
 
 /// Returns the pace, or 0 for one that cannot be: then it is measured from anew.
@@ -208,6 +242,16 @@ mod tests {
         let then = later(FIRST_MEASURE + NEXT_MEASURE);
         counter.anchor(Moment { wall_ns: then.wall_ns - 1_000, ..then });
         assert!(((NS_A_TICK << 32) - 10_000..NS_A_TICK << 32).contains(&pace(&counter)));
+    }
+
+    #[test]
+    fn readings_that_were_interrupted_are_told_from_those_of_a_slow_machine() {
+        let counter = Counter::new();
+        assert!(counter.was_at_once(100));
+        assert!(!counter.was_at_once(300), "three times as long as it can take");
+        assert!(counter.was_at_once(120));
+        assert!((0..20).any(|_| counter.was_at_once(600)), "as long as it takes by now");
+        assert!((0..50).all(|_| !counter.was_at_once(APART + 1)));
     }
 
     #[test]
