@@ -34,6 +34,7 @@ PROFDATA = $(shell rustc --print sysroot)/lib/rustlib/$(shell rustc -vV | sed -n
 TUNED := PYSPAN_PROFILE_GUIDED=1 RUSTFLAGS=-Cprofile-use=$(PROFILE)/merged.profdata CARGO_TARGET_DIR=$(PROFILE)/tuned
 
 target/profile/merged.profdata: $(VENV)/.installed $(RUST) pyproject.toml benches/train.py
+	@command -v cargo >/dev/null || { echo "missing: Rust 1.89 or newer (cargo on the PATH, for instance through rustup)"; exit 1; }
 	@test -x $(PROFDATA) || rustup component add llvm-tools || { echo "missing: llvm-profdata of Rust's own version (rustup component add llvm-tools)"; exit 1; }
 	@echo "building the Rust core so that it counts what it does, some minutes"
 	@rm -rf $(PROFILE)/counts $(VENV)/.built $(VENV)/.tuned
@@ -70,9 +71,9 @@ bench: $(VENV)/.installed target/bench-peers  ## benchmarks beside the peers, as
 		$(MAKE) --no-print-directory setup; }
 	@$(RUN) benches
 
-wheel: $(VENV)/.tuned  ## a wheel for this Python in dist, built by a profile as for make bench
+wheel: $(VENV)/.tuned  ## a wheel in dist, built twice: by a profile, as for make bench
 	@$(TUNED) $(BIN)/maturin build --release --quiet --out dist
-	@ls dist
+	@echo "dist/$$(ls -t dist | head -1)"
 
 fuzz: $(VENV)/.built  ## a minute of fuzzing of the OTLP walk and the spool's recovery
 	@$(RUN) tools.suite fuzz

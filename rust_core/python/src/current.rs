@@ -1,6 +1,7 @@
 //! The current context: natively on the stock context variable, else through the API's own functions.
 
 use crate::api::Api;
+use crate::propagation::RemoteSpan;
 use crate::span::Span;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
@@ -106,26 +107,27 @@ pub struct Around<'py> {
 }
 
 impl<'py> Around<'py> {
-    /// Reads it; `None` where the API's own functions have to be asked.
+    /// Reads it; `None` where code of the user's has to be asked: the API's own functions, a context of another kind or a span
+    /// of another kind in it.
     #[inline]
-    pub fn read(py: Python<'py>, api: &Api) -> PyResult<Option<Self>> {
-        let Some(var) = &api.context_var else { return Ok(None) };
-        let context = value_of(py, var)?;
-        let span = span_of(py, api, &context)?;
-        Ok(Some(Self { context, span }))
+    pub fn read(py: Python<'py>, api: &Api) -> Option<Self> {
+        let context = value_of(py, api.context_var.as_ref()?).ok()?;
+        context.cast::<PyDict>().ok()?;
+        let span = span_of(py, api, &context).ok()?;
+        let native = span
+            .as_ref()
+            .is_none_or(|span| span.is_exact_instance_of::<Span>() || span.is_exact_instance_of::<RemoteSpan>());
+        native.then_some(Self { context, span })
     }
 
     /// Makes `span` current. Nothing may have changed the current context meanwhile.
     #[inline]
     pub fn attach(self, py: Python<'_>, api: &Api, span: &Bound<'_, PyAny>) -> PyResult<Attached> {
         let Some(var) = &api.context_var else { return attach(py, api, span) };
-        set(py, var, copy_with(py, api, &self.context, self.holds_only_a_span(), span)?)
-    }
-
-    #[inline]
-    fn holds_only_a_span(&self) -> bool {
-        let Ok(context) = self.context.cast::<PyDict>() else { return false };
-        context.len() <= usize::from(self.span.is_some())
+        // SAFETY: a live dict, as was looked when it was read.
+        let entries = unsafe { ffi::PyDict_Size(self.context.as_ptr()) };
+        let alone = entries <= isize::from(self.span.is_some());
+        set(py, var, copy_with(py, api, &self.context, alone, span)?)
     }
 }
 

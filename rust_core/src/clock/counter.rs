@@ -1,8 +1,9 @@
 //! The wall clock by the processor's counter, at half the price of asking the system, where the system itself goes by that
 //! counter.
 //!
-//! An anchor is what clock and counter said at one moment. For half a millisecond after it the counter alone says how late
-//! it is; then the system is asked for the next anchor. So a clock that is set, or kept in step with others, is followed.
+//! An anchor is what clock and counter said at one moment. For about a millisecond after it the counter alone says how late
+//! it is; then the system is asked for the next anchor. So a clock that is set, or kept in step with others, is followed. From
+//! one anchor to the next readings may go back by some ten nanoseconds.
 
 use super::system_ns;
 use std::arch::x86_64::{_mm_lfence, _rdtsc};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 
 /// How long an anchor holds: half a millisecond at 4 GHz, two at 1 GHz.
 const REACH: u64 = 1 << 21;
-/// The pace is measured over as many ticks for the first time, some ten milliseconds, and then anew each half a second.
+/// The pace is measured over so many ticks, some ten milliseconds, until it is known, and then anew about each second.
 const FIRST_MEASURE: u64 = 1 << 25;
 const NEXT_MEASURE: u64 = 1 << 31;
 /// Clock and counter that were read this far apart, or twice as far as they can be, belong to two moments: the thread was
@@ -19,8 +20,11 @@ const NEXT_MEASURE: u64 = 1 << 31;
 const APART: u64 = 1 << 11;
 /// The paces of counters between 50 MHz and 20 GHz.
 const PACES: std::ops::Range<u64> = (1 << 32) / 20..20 << 32;
-/// A pace that has changed by more than this part of it was measured while the clock was set.
+/// Paces that differ by more than 2^-10 of them are not the same.
 const STEADY: u32 = 10;
+
+/// No reading of the counter.
+const NEVER: u64 = u64::MAX;
 
 static COUNTER: Counter = Counter::new();
 
@@ -92,6 +96,8 @@ struct Counter {
     wall_ns: AtomicU64,
     /// Nanoseconds a tick, times 2^32; 0 while that is not known.
     pace: AtomicU64,
+    /// What was measured last.
+    measured: AtomicU64,
     /// How many ticks clock and counter may be read apart.
     apart: AtomicU64,
     /// Since when the pace is being measured.
@@ -106,8 +112,9 @@ impl Counter {
             ticks: AtomicU64::new(0),
             wall_ns: AtomicU64::new(0),
             pace: AtomicU64::new(0),
+            measured: AtomicU64::new(0),
             apart: AtomicU64::new(APART),
-            since_ticks: AtomicU64::new(0),
+            since_ticks: AtomicU64::new(NEVER),
             since_wall_ns: AtomicU64::new(0),
         }
     }
@@ -150,15 +157,20 @@ impl Counter {
         self.version.store(version + 2, Ordering::Release);
     }
 
-    /// Measures the pace, when it is time to.
+    /// Measures the pace, when it is time to. It is known when two measurements in a row agree: one over which the clock
+    /// was set stands alone.
     fn measure(&self, moment: Moment) {
-        let pace = self.pace.load(Ordering::Relaxed);
-        let passed = moment.ticks.wrapping_sub(self.since_ticks.load(Ordering::Relaxed));
-        if passed < if pace == 0 { FIRST_MEASURE } else { NEXT_MEASURE } {
+        let (pace, since) = (self.pace.load(Ordering::Relaxed), self.since_ticks.load(Ordering::Relaxed));
+        let enough = if pace == 0 { FIRST_MEASURE } else { NEXT_MEASURE };
+        // A moment from before the measurement comes of a thread that was slower than the one that began it.
+        let passed = moment.ticks.saturating_sub(since);
+        if since != NEVER && passed < enough {
             return;
         }
         let passed_ns = moment.wall_ns.saturating_sub(self.since_wall_ns.load(Ordering::Relaxed));
-        self.pace.store(pace_of(passed_ns, passed, pace), Ordering::Relaxed);
+        let measured = if since == NEVER { 0 } else { pace_of(passed_ns, passed) };
+        let before = self.measured.swap(measured, Ordering::Relaxed);
+        self.pace.store(if agree(before, measured) { measured } else { 0 }, Ordering::Relaxed);
         self.since_ticks.store(moment.ticks, Ordering::Relaxed);
         self.since_wall_ns.store(moment.wall_ns, Ordering::Relaxed);
     }
@@ -176,13 +188,15 @@ fn next_apart(apart: u64, took: u64) -> u64 {
     if took <= apart { apart.min(took * 2) } else { (apart + apart / 8 + 1).min(APART) }
 }
 
-/// Returns the pace, or 0 for one that cannot be: then it is measured from anew.
-fn pace_of(passed_ns: u64, passed: u64, before: u64) -> u64 {
-    let pace = (u128::from(passed_ns) << 32) / u128::from(passed);
-    match u64::try_from(pace) {
-        Ok(pace) if PACES.contains(&pace) && (before == 0 || pace.abs_diff(before) <= before >> STEADY) => pace,
-        _ => 0,
-    }
+/// Returns the pace, or 0 for one that cannot be.
+fn pace_of(passed_ns: u64, passed: u64) -> u64 {
+    let pace = u64::try_from((u128::from(passed_ns) << 32) / u128::from(passed)).unwrap_or(0);
+    if PACES.contains(&pace) { pace } else { 0 }
+}
+
+/// True for two paces that are known and the same, but for what keeping a clock in step makes of it.
+fn agree(before: u64, measured: u64) -> bool {
+    before != 0 && measured != 0 && measured.abs_diff(before) <= before >> STEADY
 }
 
 #[cfg(test)]
@@ -190,7 +204,8 @@ mod tests {
     use super::*;
 
     const NS_A_TICK: u64 = 2;
-    const START: Moment = Moment { ticks: 1 << 40, wall_ns: 1 << 60 };
+    /// Some five years up.
+    const START: Moment = Moment { ticks: 1 << 58, wall_ns: 1 << 60 };
 
     fn later(ticks: u64) -> Moment {
         Moment { ticks: START.ticks + ticks, wall_ns: START.wall_ns + ticks * NS_A_TICK }
@@ -200,21 +215,43 @@ mod tests {
         counter.pace.load(Ordering::Relaxed)
     }
 
+    /// A counter whose pace is known, at `later(2 * FIRST_MEASURE)`.
     fn measured() -> Counter {
         let counter = Counter::new();
-        for moment in [START, later(FIRST_MEASURE)] {
+        for moment in [START, later(FIRST_MEASURE), later(2 * FIRST_MEASURE)] {
+            assert_eq!(pace(&counter), 0);
             counter.anchor(moment);
         }
         counter
     }
 
     #[test]
-    fn the_pace_is_measured_between_two_anchors() {
+    fn the_pace_is_known_when_two_measurements_agree() {
+        assert_eq!(pace(&measured()), NS_A_TICK << 32);
+    }
+
+    #[test]
+    fn the_first_anchor_of_a_machine_that_has_long_been_up_measures_nothing() {
+        for ticks in [1, 1 << 40, 1 << 57, 1 << 63] {
+            let counter = Counter::new();
+            counter.anchor(Moment { ticks, wall_ns: START.wall_ns });
+            assert_eq!((pace(&counter), counter.measured.load(Ordering::Relaxed)), (0, 0));
+        }
+    }
+
+    #[test]
+    fn too_short_a_time_measures_nothing() {
         let counter = Counter::new();
-        counter.anchor(START);
-        counter.anchor(later(FIRST_MEASURE - 1));
-        assert_eq!(pace(&counter), 0, "too short a time to measure it");
-        counter.anchor(later(FIRST_MEASURE));
+        for ticks in 0..4 {
+            counter.anchor(later(ticks * (FIRST_MEASURE / 4)));
+        }
+        assert_eq!(counter.measured.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn an_anchor_from_before_the_measurement_does_not_end_it() {
+        let counter = measured();
+        counter.anchor(later(2 * FIRST_MEASURE - 1));
         assert_eq!(pace(&counter), NS_A_TICK << 32);
     }
 
@@ -230,8 +267,20 @@ mod tests {
     fn a_clock_that_is_set_has_the_pace_measured_anew() {
         for set_ns in [1_u64 << 30, 1_u64.wrapping_neg() << 30] {
             let counter = measured();
-            let then = later(FIRST_MEASURE + NEXT_MEASURE);
+            let then = later(2 * FIRST_MEASURE + NEXT_MEASURE);
             counter.anchor(Moment { wall_ns: then.wall_ns.wrapping_add(set_ns), ..then });
+            assert_eq!(pace(&counter), 0);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_during_the_first_measurements_is_no_pace() {
+        for (first, second) in [(0, 1 << 24), (1 << 24, 1 << 24)] {
+            let counter = Counter::new();
+            let set = |moment: Moment, ns| Moment { wall_ns: moment.wall_ns + ns, ..moment };
+            for moment in [START, set(later(FIRST_MEASURE), first), set(later(2 * FIRST_MEASURE), second)] {
+                counter.anchor(moment);
+            }
             assert_eq!(pace(&counter), 0);
         }
     }
@@ -239,7 +288,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_slowed_is_followed() {
         let counter = measured();
-        let then = later(FIRST_MEASURE + NEXT_MEASURE);
+        let then = later(2 * FIRST_MEASURE + NEXT_MEASURE);
         counter.anchor(Moment { wall_ns: then.wall_ns - 1_000, ..then });
         assert!(((NS_A_TICK << 32) - 10_000..NS_A_TICK << 32).contains(&pace(&counter)));
     }
@@ -256,8 +305,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_stands_still_is_not_used() {
-        assert_eq!(pace_of(1 << 60, FIRST_MEASURE, 0), 0);
-        assert_eq!(pace_of(0, FIRST_MEASURE, 0), 0);
+        assert_eq!(pace_of(1 << 60, FIRST_MEASURE), 0);
+        assert_eq!(pace_of(0, FIRST_MEASURE), 0);
     }
 
     #[test]
@@ -266,6 +315,6 @@ mod tests {
         counter.version.fetch_add(1, Ordering::Relaxed);
         assert_eq!(counter.now(), None);
         counter.anchor(later(NEXT_MEASURE * 2));
-        assert_eq!(counter.ticks.load(Ordering::Relaxed), later(FIRST_MEASURE).ticks, "one writes at a time");
+        assert_eq!(counter.ticks.load(Ordering::Relaxed), later(2 * FIRST_MEASURE).ticks, "one writes at a time");
     }
 }

@@ -23,6 +23,12 @@ impl Tracer {
         let recorder = self.recorder.get();
         recorder.native_sampler.is_some() && recorder.state.borrow(py).processor.is_none()
     }
+
+    /// True where none of the user's code runs when a span without attributes and links starts.
+    #[inline]
+    pub fn starts_alone(&self, py: Python<'_>) -> bool {
+        self.starts_unseen(py) && self.recorder.get().id_generator.is_none()
+    }
 }
 
 impl Span {

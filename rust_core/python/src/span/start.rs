@@ -37,8 +37,8 @@ pub enum Above<'a, 'py> {
     Caller(Parent),
 }
 
-/// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's code has raised meanwhile that is no `Exception`; the span
-/// has started all the same.
+/// Gives `span` its identity and its first attributes and links, and tells the processors. An error is what the user's
+/// code has raised meanwhile that is no `Exception`; the span has started all the same.
 #[inline]
 pub fn start<'py>(span: &Bound<'py, Span>, request: &Request<'py>, above: Above<'_, 'py>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());

@@ -62,8 +62,7 @@ pub fn enter(span: &Bound<'_, Span>) -> PyResult<()> {
 fn start_current<'py>(span: &Bound<'py, Span>, request: &Request<'py>) -> PyResult<()> {
     let (py, this) = (span.py(), span.get());
     let api = this.api(py);
-    let unseen = request.is_empty() && this.tracer(py).starts_unseen(py);
-    let around = if unseen { Around::read(py, api)? } else { None };
+    let around = if request.is_empty() && this.tracer(py).starts_alone(py) { Around::read(py, api) } else { None };
     start::start(span, request, around.as_ref().map_or(Above::Context, |around| Above::Found(around.span.as_ref())))?;
     let attached = match around {
         Some(around) => around.attach(py, api, span)?,
@@ -193,7 +192,11 @@ pub fn run<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, (span, request)) = (template.py(), Span::like(template)?);
-    start_current(&span, &request)?;
+    if template.get().options.current {
+        start_current(&span, &request)?;
+    } else {
+        Span::start_with(&span, &request)?;
+    }
     match function.call(args, kwargs.filter(|kwargs| !kwargs.is_empty())) {
         Ok(result) => exit(&span, &py.None().into_bound(py)).map(|()| result),
         Err(error) => exit(&span, &raised(py, &error)).and(Err(error)),

@@ -8,6 +8,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 from pyspan.sdk.trace import SpanProcessor, TracerProvider
+from pyspan.sdk.trace.id_generator import RandomIdGenerator
 
 
 @pytest.fixture(params=[False, True], ids=["unseen", "seen by a processor"])
@@ -70,11 +71,67 @@ def test_what_else_the_context_holds_stays_there(current: Any) -> None:
     assert span.parent is not None
 
 
-def test_a_context_without_a_span_in_it_is_no_parent(current: Any) -> None:
-    token = context.attach(context.set_value("current-span", "no span", context.Context()))
+@pytest.mark.parametrize("odd", ["no span", None, 17])
+def test_what_is_no_span_is_no_parent(current: Any, odd: Any) -> None:
+    token = context.attach(context.set_value(trace.propagation._SPAN_KEY, odd, context.Context()))
     try:
         assert current("op", trace.get_current_span).parent is None
-        assert context.get_value("current-span") == "no span"
+        assert context.get_value(trace.propagation._SPAN_KEY) == odd
+    finally:
+        context.detach(token)
+
+
+def test_a_span_that_is_not_made_current_is_not_current_in_what_it_decorates(tracer: Any) -> None:
+    before = trace.get_current_span()
+    assert tracer.start_span("op")(trace.get_current_span)() is before
+
+
+class _Mapping:
+    """A context that has no `get`."""
+
+    def keys(self) -> list[str]:
+        return ["user"]
+
+    def __getitem__(self, key: str) -> str:
+        return "alice"
+
+
+def test_a_context_that_cannot_be_asked_for_a_span_is_no_parent(current: Any, caplog: Any) -> None:
+    variable = context._RUNTIME_CONTEXT._current_context  # type: ignore[attr-defined]
+    token = variable.set(_Mapping())
+    try:
+        assert current("op", trace.get_current_span).parent is None
+    finally:
+        variable.reset(token)
+    assert "the span becomes a root" in caplog.text
+
+
+class _Ids(RandomIdGenerator):
+    def generate_span_id(self) -> int:
+        context.attach(baggage.set_baggage("seen", "yes"))
+        return super().generate_span_id()
+
+
+class _Parent(trace.NonRecordingSpan):
+    def get_span_context(self) -> trace.SpanContext:
+        context.attach(baggage.set_baggage("seen", "yes"))
+        return super().get_span_context()
+
+
+@pytest.mark.parametrize(
+    ("provider", "parent"),
+    [
+        (TracerProvider(id_generator=_Ids()), None),
+        (TracerProvider(), _Parent(trace.SpanContext(1, 2, is_remote=True))),
+    ],
+    ids=["an id generator", "a parent of another kind"],
+)
+def test_what_code_of_the_users_makes_current_at_the_start_is_there_below_the_span(provider: Any, parent: Any) -> None:
+    empty = context.Context()
+    token = context.attach(empty if parent is None else trace.set_span_in_context(parent, empty))
+    try:
+        with provider.get_tracer("test").start_as_current_span("op"):
+            assert baggage.get_all() == {"seen": "yes"}
     finally:
         context.detach(token)
 
