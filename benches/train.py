@@ -76,11 +76,12 @@ def _readers() -> Iterator[Run]:
 
 
 def _requests() -> Iterator[Run]:
-    for app, middleware, sending in (
+    served: list[tuple[Callable[[], Any], Any, Callable[[Any], Run]]] = [
         (starlette_app, asgi.Middleware, asgi_requests),
         (lambda: bare_app, wsgi.Middleware, wsgi_requests),
         (lambda: flask_app().wsgi_app, wsgi.Middleware, wsgi_requests),
-    ):
+    ]
+    for app, middleware, sending in served:
         traced = tracers.discarding()[0]()
         yield traced.flushed(sending(middleware(app(), tracer_provider=traced.provider)))
 
