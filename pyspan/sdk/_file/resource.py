@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -21,14 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FileResource", "read_resource"]
 
-logger = logging.getLogger("pyspan.config")
-
 Found = dict[str, Any]
 TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "bool": (bool,), "int": (int,), "double": (float, int)}
 ARRAY = "_array"
 # The names of the format, and ours for the same.
-CONTAINER = "container"
-DETECTORS = {"host": ("host", "os"), "process": ("process",), "service": ("service_instance",)}
+DETECTORS = {
+    "container": ("container",),
+    "host": ("host", "os"),
+    "process": ("process",),
+    "service": ("service_instance",),
+}
 
 
 class FileResource:
@@ -109,11 +110,7 @@ def _detectors(detection: Table) -> list[str]:
     names: list[str] = []
     known = detector_names()
     for entry in detection.tables("detectors"):
-        found = entry.one(list(DETECTORS), sorted({*known, CONTAINER}))
-        if found is not None and found[0] == CONTAINER and CONTAINER not in known:
-            logger.warning(
-                "%s in %s is left out: no package that is installed has it", found[1].path, entry.faults.file
-            )
-        elif found is not None:
+        found = entry.one(list(DETECTORS), sorted(known))
+        if found is not None:
             names += DETECTORS.get(found[0], (found[0],))
     return list(dict.fromkeys(names))

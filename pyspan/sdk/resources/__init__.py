@@ -20,7 +20,12 @@ from pyspan.sdk.resources._resource import EMPTY as _EMPTY_RESOURCE
 from pyspan.sdk.resources._resource import Resource
 
 if TYPE_CHECKING:
-    from pyspan.sdk.resources._process import OsResourceDetector, ProcessResourceDetector, _HostResourceDetector
+    from pyspan.sdk.resources._process import (
+        ContainerResourceDetector,
+        OsResourceDetector,
+        ProcessResourceDetector,
+        _HostResourceDetector,
+    )
 
 __all__ = [
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
@@ -30,6 +35,7 @@ __all__ = [
     "_EMPTY_RESOURCE",
     "_OPENTELEMETRY_SDK_VERSION",
     "Attributes",
+    "ContainerResourceDetector",
     "LabelValue",
     "OTELResourceDetector",
     "OsResourceDetector",
@@ -43,10 +49,12 @@ __all__ = [
 ]
 __all__ += _names.__all__
 
+_ON_DEMAND = ("ContainerResourceDetector", "OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector")
+
 
 def __getattr__(name: str) -> Any:
     """Import the detectors that only their name switches on when somebody asks for them."""
-    if name in ("OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector"):
+    if name in _ON_DEMAND:
         from pyspan.sdk.resources import _process
 
         return getattr(_process, name)

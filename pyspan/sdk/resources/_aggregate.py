@@ -37,7 +37,12 @@ ALWAYS: dict[str, type[ResourceDetector]] = {
     "service_instance": ServiceInstanceIdResourceDetector,
     "otel": OTELResourceDetector,
 }
-ON_DEMAND = {"process": "ProcessResourceDetector", "os": "OsResourceDetector", "host": "_HostResourceDetector"}
+ON_DEMAND = {
+    "process": "ProcessResourceDetector",
+    "os": "OsResourceDetector",
+    "host": "_HostResourceDetector",
+    "container": "ContainerResourceDetector",
+}
 
 
 def configured_detectors() -> list[ResourceDetector]:

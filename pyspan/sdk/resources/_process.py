@@ -1,4 +1,4 @@
-"""Detectors that are switched on by name: the process, the operating system, the host."""
+"""Detectors that are switched on by name: the process, the operating system, the host, the container."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import PurePath
 from typing import Any
 
 from pyspan.sdk.resources import _names as names
+from pyspan.sdk.resources._container_id import container_id
 from pyspan.sdk.resources._detector import ResourceDetector
 from pyspan.sdk.resources._machine_id import machine_id
 from pyspan.sdk.resources._resource import Resource
 
-__all__ = ["OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector"]
+__all__ = ["ContainerResourceDetector", "OsResourceDetector", "ProcessResourceDetector", "_HostResourceDetector"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,14 @@ class _HostResourceDetector(ResourceDetector):
             if self.raise_on_error:
                 raise
             return None
+
+
+class ContainerResourceDetector(ResourceDetector):
+    """Gives the id of the container; outside one, nothing."""
+
+    def detect(self) -> Resource:
+        found = container_id()
+        return Resource({names.CONTAINER_ID: found} if found else {})
 
 
 def _identity() -> dict[str, Any]:
