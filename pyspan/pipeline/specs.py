@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExporterSpec", "parse_spec"]
 
-CONSOLE = "console"
+CONSOLE, STDOUT = "console", "stdout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class ExporterSpec:
             from pyspan.pipeline.file import FileExporter
 
             return FileExporter(self.file)
+        if self.name == STDOUT:
+            from pyspan.pipeline.stdout import StdoutExporter
+
+            return StdoutExporter()
         from pyspan.pipeline.console import ConsoleExporter
 
         return ConsoleExporter()
@@ -65,8 +69,8 @@ def parse_spec(
         ConfigurationError: an unknown kind, or a target that is none; `key` and `place` say where it was written.
     """
     name = text.strip()
-    if name == CONSOLE:
-        return ExporterSpec(CONSOLE)
+    if name in (CONSOLE, STDOUT):
+        return ExporterSpec(name)
     if name == "otlp":
         return ExporterSpec(name, otlp=OtlpSettings.from_env(environ))
     try:

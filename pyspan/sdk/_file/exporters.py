@@ -30,6 +30,7 @@ GROUP = "opentelemetry_traces_exporter"
 DEFAULT = OtlpSettings()
 KAFKA = KafkaSettings()
 LONGEST_MS = LONGEST_TIMEOUT_MS - 1
+STDOUT = "stdout"
 
 
 def read_exporter(table: Table) -> MakeExporter | None:
@@ -125,10 +126,12 @@ def _check_pem(tls: Table, name: str, path: str) -> None:
 
 
 def _otlp_file(table: Table) -> MakeExporter | None:
-    stream = table.text("output_stream") or "stdout"
+    stream = table.text("output_stream") or STDOUT
+    if stream == STDOUT:
+        return partial(NamedSpanExporter, STDOUT, table.at("output_stream"), table.faults.file)
     path = stream.removeprefix("file://")
     if not path.startswith("/") or path == stream:
-        table.faults.add(table.at("output_stream"), stream, "write file:///PATH; for standard output, use console")
+        table.faults.add(table.at("output_stream"), stream, f"write {STDOUT} or file:///PATH")
         return None
     return _to_file(unquote(path), table, "output_stream")
 
