@@ -92,9 +92,7 @@ def force_flush(timeout: float = 30.0) -> bool:
     """Export what has ended so far; False where that took longer than `timeout` seconds or some of it was lost.
 
     Spans that a full queue has dropped before were never queued: they change nothing here, `stats()` counts them.
-
-    Raises:
-        ConfigurationError: `timeout` is no number from 0 to 86,400.
+    A timeout below 0 counts as 0, one of more than a day as a day; what is no number is logged, the default is taken.
     """
     from pyspan.sdk import _configure
 
@@ -107,9 +105,9 @@ def flush_on_return(handler: Callable[..., Any] | None = None, *, timeout: float
     A decorator, `@pyspan.flush_on_return` or with `(timeout=1.0)`, for functions and coroutine functions, or a context
     manager. It takes at most `timeout` seconds, and no longer than what AWS Lambda's context among the arguments
     leaves, less 0.1 s; what has not left by then is logged. Results and exceptions are the handler's.
+    A `timeout` that cannot be used is treated as in `force_flush()`.
 
     Raises:
-        ConfigurationError: `timeout` is no number from 0 to 86,400.
         TypeError: `handler` is no function, or a generator function.
     """
     from pyspan.sdk import _flush_on_return

@@ -1,4 +1,4 @@
-"""The types of what `configure()` and `force_flush()` are given, checked before anything starts."""
+"""The types of what `configure()` is given, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from pyspan.sdk.trace import SpanLimits
 if TYPE_CHECKING:
     from pyspan.sdk._settings import Settings
 
-__all__ = ["check", "check_timeout"]
-
-LONGEST_FLUSH = 86_400.0
+__all__ = ["check"]
 
 
 def check(settings: Settings) -> None:
@@ -31,17 +29,6 @@ def check(settings: Settings) -> None:
     if not _are_processors(settings.processors):
         fix = "give a list of SpanProcessors, with on_start, on_end, shutdown and force_flush"
         raise problem("processors", settings.processors, fix, CONFIGURE)
-
-
-def check_timeout(timeout: object, place: str = "pyspan.force_flush()") -> float:
-    """Return the seconds that `force_flush()` or another call at `place` is given.
-
-    Raises:
-        ConfigurationError: it is no number of seconds, or more than a day.
-    """
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 <= timeout <= LONGEST_FLUSH:
-        return float(timeout)
-    raise problem("timeout", timeout, f"give seconds from 0 to {LONGEST_FLUSH:.0f}", place)
 
 
 def _has(*methods: str) -> Callable[[object], bool]:

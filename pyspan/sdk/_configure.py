@@ -13,8 +13,9 @@ from pyspan.config.examine import examine
 from pyspan.config.log_level import set_log_level
 from pyspan.context import carried
 from pyspan.errors import ConfigurationError
-from pyspan.sdk import _arguments, _planning
+from pyspan.sdk import _planning
 from pyspan.sdk.trace import TracerProvider
+from pyspan.sdk.trace._deadline import usable_seconds
 
 if TYPE_CHECKING:
     from pyspan.sdk._plan import Plan
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["configure", "force_flush", "shutdown"]
 
 logger = logging.getLogger("pyspan.config")
+
+DEFAULT_FLUSH = 30.0
 
 
 class _State:
@@ -64,7 +67,7 @@ def configure(settings: Settings) -> TracerProvider:
 
 def force_flush(timeout: float) -> bool:
     """Flush the configured provider."""
-    seconds = _arguments.check_timeout(timeout)
+    seconds = usable_seconds(timeout, DEFAULT_FLUSH)
     return _State.provider is None or _State.provider.force_flush(int(seconds * 1000))
 
 

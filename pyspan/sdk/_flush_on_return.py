@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
 
-from pyspan.sdk import _arguments
+from pyspan.sdk.trace._deadline import usable_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ __all__ = ["FlushOnReturn"]
 logger = logging.getLogger("pyspan.serverless")
 
 CALL = "pyspan.flush_on_return()"
+DEFAULT = 2.0
 # So much of the time that the platform leaves stays with it.
 RESERVE = 0.1
 REMAINING = "get_remaining_time_in_millis"
@@ -30,7 +31,7 @@ class FlushOnReturn:
     __slots__ = ("_seconds",)
 
     def __init__(self, timeout: float) -> None:
-        self._seconds = _arguments.check_timeout(timeout, CALL)
+        self._seconds = usable_seconds(timeout, DEFAULT)
 
     def __call__(self, handler: Any) -> Callable[..., Any]:
         if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):

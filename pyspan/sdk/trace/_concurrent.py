@@ -6,8 +6,10 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pyspan.sdk.trace._deadline import usable_millis
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._processor import (
+    FLUSH_MILLIS,
     SHUTDOWN_MILLIS,
     SpanProcessor,
     check_processor,
@@ -64,12 +66,13 @@ class ConcurrentMultiSpanProcessor(SpanProcessor):
         for future in self._submit(lambda processor: shutdown_within(processor, SHUTDOWN_MILLIS)):
             future.result()
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
         """Flush all; False where one failed or the time was up."""
         from concurrent.futures import wait
 
-        futures = self._submit(lambda processor: processor.force_flush(timeout_millis))
-        done, late = wait(futures, timeout_millis / 1000)
+        millis = usable_millis(timeout_millis, FLUSH_MILLIS)
+        futures = self._submit(lambda processor: processor.force_flush(int(millis)))
+        done, late = wait(futures, millis / 1000)
         return all([_is_flushed(future) for future in done]) and not late  # noqa: C419 - each may have failed
 
     def _start_threads(self) -> None:

@@ -1,4 +1,4 @@
-"""The time that other people's code is given: checked where it is asked for, kept to while the process ends."""
+"""The time that other people's code is given: made usable where it is asked for, kept to while the process ends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from pyspan.config.environ import problem
+from pyspan._printable import described
+from pyspan.config.environ import capped
+from pyspan.config.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["call_within", "checked_millis", "counting_down", "in_thread", "process", "share"]
+__all__ = ["call_within", "counting_down", "in_thread", "process", "share", "usable_millis", "usable_seconds"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +24,7 @@ T = TypeVar("T")
 JOIN_PIECE = 0.2
 # What a call may take that was left no time.
 LEAST = 0.1
-LONGEST_MILLIS = 86_400_000
+LONGEST = 86_400.0
 
 
 class _Process:
@@ -32,15 +34,23 @@ class _Process:
 process = _Process()
 
 
-def checked_millis(timeout: object) -> float:
-    """Return a number of milliseconds that a caller gave.
+def usable_millis(timeout: object, default: float) -> float:
+    """Return the milliseconds that a caller gives, as `usable_seconds` does."""
+    return _usable("timeout_millis", timeout, default, LONGEST * 1000)
 
-    Raises:
-        ConfigurationError: it is no number from 0 to 86,400,000.
-    """
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= LONGEST_MILLIS:
-        raise problem("timeout_millis", timeout, f"give milliseconds from 0 to {LONGEST_MILLIS}", "the call")
-    return timeout
+
+def usable_seconds(timeout: object, default: float) -> float:
+    """Return the seconds that a caller gives, from 0 to a day; what is no number is logged, and the default holds."""
+    return _usable("timeout", timeout, default, LONGEST)
+
+
+def _usable(name: str, timeout: object, default: float, longest: float) -> float:
+    """A flush and a shutdown raise nothing for it: a time left that was reckoned wrong must cost no spans."""
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and timeout == timeout:  # noqa: PLR0124 - NaN
+        return float(max(0, min(timeout, longest)))
+    given = capped(redact(described(timeout)))
+    logger.warning("%s=%s is no number from 0 to %d, %g is used", name, given, longest, default)
+    return default
 
 
 def counting_down(parts: Sequence[T]) -> list[tuple[int, T]]:

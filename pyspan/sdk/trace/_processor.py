@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pyspan.sdk.trace._deadline import call_within, counting_down, share
+from pyspan.sdk.trace._deadline import call_within, counting_down, share, usable_millis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace._readable_span import ReadableSpan
 
 __all__ = [
+    "FLUSH_MILLIS",
     "SHUTDOWN_MILLIS",
     "SpanProcessor",
     "SynchronousMultiSpanProcessor",
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 # The time in which a process gets rid of its last spans before it ends.
 SHUTDOWN_MILLIS = 5_000
+FLUSH_MILLIS = 30_000
 
 
 class SpanProcessor:
@@ -53,7 +55,7 @@ class SpanProcessor:
     def shutdown(self) -> None:
         """Take no more spans and let go of everything."""
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
         """Export what has ended so far; False where that took longer."""
         return True
 
@@ -107,13 +109,13 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Shut down all; those that take a timeout share the time there is."""
-        deadline = time.monotonic() + timeout_millis / 1000
+        deadline = time.monotonic() + usable_millis(timeout_millis, SHUTDOWN_MILLIS) / 1000
         for others, processor in counting_down(self._span_processors):
             shutdown_within(processor, share(deadline, others) * 1000)
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
         """Flush all; False where one failed or the time was up, which leaves out the rest."""
-        deadline = time.monotonic() + timeout_millis / 1000
+        deadline = time.monotonic() + usable_millis(timeout_millis, FLUSH_MILLIS) / 1000
         all_flushed = True
         for others, processor in counting_down(self._span_processors):
             rest = share(deadline, others)

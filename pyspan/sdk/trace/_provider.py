@@ -16,10 +16,10 @@ from pyspan.sdk._environment import is_on, redacts
 from pyspan.sdk.resources import Resource
 from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
-from pyspan.sdk.trace._deadline import checked_millis
+from pyspan.sdk.trace._deadline import usable_millis
 from pyspan.sdk.trace._fork import in_forked_child
 from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
-from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
+from pyspan.sdk.trace._processor import FLUSH_MILLIS, SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
 from pyspan.sdk.trace._sampler_arguments import checked
 from pyspan.sdk.trace._tracers import Tracers
 from pyspan.sdk.trace._wiring import Wiring
@@ -134,21 +134,19 @@ class TracerProvider(trace_api.TracerProvider):
         """
         self._active_span_processor.add_span_processor(span_processor)
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
         """Export what has ended so far; False where that took longer than `timeout_millis` or failed.
 
-        Raises:
-            ConfigurationError: `timeout_millis` is no number from 0 to 86,400,000.
+        Less than 0 counts as 0, more than a day as a day; what is no number is logged, and the default is taken.
         """
-        return self._active_span_processor.force_flush(int(checked_millis(timeout_millis)))
+        return self._active_span_processor.force_flush(int(usable_millis(timeout_millis, FLUSH_MILLIS)))
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Export the rest within `timeout_millis` and take no more spans; what is lost by then is counted.
 
-        Raises:
-            ConfigurationError: `timeout_millis` is no number from 0 to 86,400,000.
+        A `timeout_millis` that cannot be used is treated as in `force_flush()`.
         """
-        self._wiring.shutdown(checked_millis(timeout_millis))
+        self._wiring.shutdown(usable_millis(timeout_millis, SHUTDOWN_MILLIS))
         _exit.forget(self._wiring)
 
     def _make_recorder(self, resource: Resource, redact: bool) -> _core.Recorder:

@@ -140,10 +140,19 @@ def test_limits_of_the_sdk_are_taken() -> None:
     assert pyspan.configure(exporter="none", span_limits=theirs)._span_limits.max_events == 1
 
 
-@pytest.mark.parametrize("timeout", ["x", None, float("inf"), float("nan"), -1, 1e9, True])
-def test_a_flush_says_which_timeouts_it_takes(timeout: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"timeout=.* in pyspan.force_flush\(\) .* seconds from 0 to 86400"):
-        pyspan.force_flush(timeout)
+@pytest.mark.parametrize("timeout", ["x", None, float("nan"), True])
+def test_a_flush_for_what_is_no_time_takes_the_default_and_says_so(
+    timeout: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pyspan.force_flush(timeout) is True
+    assert f"timeout={timeout!r} is no number from 0 to 86400, 30 is used" in caplog.text
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), -1, 1e9, 10**400])
+def test_a_flush_of_any_number_of_seconds_raises_nothing(timeout: Any, caplog: pytest.LogCaptureFixture) -> None:
+    pyspan.configure(exporter="none")
+    assert pyspan.force_flush(timeout) is True
+    assert caplog.records == []
 
 
 BAD_VARIABLES = {

@@ -11,7 +11,6 @@ import pytest
 from opentelemetry import trace
 
 import pyspan
-from pyspan.errors import ConfigurationError
 from tests.support.otlp_sink import Answer, OtlpSink
 
 if TYPE_CHECKING:
@@ -138,10 +137,18 @@ def test_the_handler_keeps_its_name(unconfigured: None) -> None:
     assert pyspan.flush_on_return(traced).__name__ == "traced"
 
 
-@pytest.mark.parametrize("timeout", [-1, "2", None, float("nan"), 1e9])
-def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"timeout=.* in pyspan.flush_on_return\(\) cannot be used"):
-        pyspan.flush_on_return(timeout=timeout)
+@pytest.mark.parametrize("timeout", ["2", None, float("nan"), True])
+def test_a_timeout_that_is_none_is_said_and_the_default_holds(
+    unconfigured: None, timeout: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pyspan.flush_on_return(timeout=timeout)(traced)("x") == "x"
+    assert f"timeout={timeout!r} is no number from 0 to 86400, 2 is used" in caplog.text
+
+
+@pytest.mark.parametrize("timeout", [-1, 1e9, float("inf")])
+def test_any_number_is_a_timeout(unconfigured: None, timeout: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert pyspan.flush_on_return(timeout=timeout)(traced)("x") == "x"
+    assert caplog.records == []
 
 
 def test_what_cannot_be_flushed_after_is_refused() -> None:

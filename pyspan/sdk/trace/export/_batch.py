@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyspan.sdk.trace import _exit
-from pyspan.sdk.trace._deadline import checked_millis
-from pyspan.sdk.trace._processor import SHUTDOWN_MILLIS, SpanProcessor
+from pyspan.sdk.trace._deadline import usable_millis
+from pyspan.sdk.trace._processor import FLUSH_MILLIS, SHUTDOWN_MILLIS, SpanProcessor
 from pyspan.sdk.trace._readable import open_snapshot
 from pyspan.sdk.trace.export._batcher import Batcher
 from pyspan.sdk.trace.export._component import Component
@@ -98,11 +98,12 @@ class BatchSpanProcessor(SpanProcessor):
 
         Spans for which the queue had no room were never in it: they are counted and logged, and change nothing here.
         """
-        return self._shipment.force_flush(30.0 if timeout_millis is None else checked_millis(timeout_millis) / 1000)
+        millis = FLUSH_MILLIS if timeout_millis is None else usable_millis(timeout_millis, FLUSH_MILLIS)
+        return self._shipment.force_flush(millis / 1000)
 
     def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         """Export the rest; what is left when the time is up is dropped and counted."""
-        self._shipment.shutdown(checked_millis(timeout_millis) / 1000)
+        self._shipment.shutdown(usable_millis(timeout_millis, SHUTDOWN_MILLIS) / 1000)
 
     def _attach(self, recorder: Recorder) -> bool:
         """Have a recorder fill the queue natively, unless a subclass wants to be called for each span."""

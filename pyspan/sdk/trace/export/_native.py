@@ -6,6 +6,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from pyspan.sdk.trace._deadline import usable_millis
+from pyspan.sdk.trace._processor import FLUSH_MILLIS, SHUTDOWN_MILLIS
 from pyspan.sdk.trace.export._exporter import SpanExporter, SpanExportResult
 from pyspan.sdk.trace.export._settings import ProcessorSettings
 from pyspan.sdk.trace.export._shipment import Shipment
@@ -47,13 +49,13 @@ class NativeSpanExporter(SpanExporter):
         sent = shipment.force_flush(EXPORT_TIMEOUT)
         return SpanExportResult.SUCCESS if sent and all(taken) else SpanExportResult.FAILURE
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._direct is None or self._direct.force_flush(timeout_millis / 1000)
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
+        return self._direct is None or self._direct.force_flush(usable_millis(timeout_millis, FLUSH_MILLIS) / 1000)
 
-    def shutdown(self, timeout_millis: float = 5_000) -> None:
+    def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
         self._stopped = True
         if self._direct is not None:
-            self._direct.shutdown(timeout_millis / 1000)
+            self._direct.shutdown(usable_millis(timeout_millis, SHUTDOWN_MILLIS) / 1000)
 
     def _shipment(self) -> Shipment:
         with self._lock:

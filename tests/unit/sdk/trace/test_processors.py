@@ -16,7 +16,7 @@ from pyspan.sdk.trace import (
     SynchronousMultiSpanProcessor,
     TracerProvider,
 )
-from pyspan.sdk.trace.export import SimpleSpanProcessor
+from pyspan.sdk.trace.export import BatchSpanProcessor, OTLPSpanExporter, SimpleSpanProcessor
 from pyspan.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 MULTI = [SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor]
@@ -70,6 +70,16 @@ def test_the_time_for_a_flush_holds_for_all_at_once() -> None:
     assert multi.force_flush(50) is False
     assert time.monotonic() - begun < 2
     release.set()
+
+
+@pytest.mark.parametrize("timeout", [-1, float("inf"), float("nan"), 1e12, None, "x", True])
+def test_no_timeout_makes_a_flush_of_processors_raise(timeout: Any) -> None:
+    batching, native = BatchSpanProcessor(InMemorySpanExporter()), BatchSpanProcessor(OTLPSpanExporter())
+    processors = [SynchronousMultiSpanProcessor(), ConcurrentMultiSpanProcessor(), batching, native]
+    answers = [processor.force_flush(timeout) for processor in processors]
+    for processor in processors:
+        processor.shutdown()
+    assert [type(answer) for answer in answers] == [bool] * 4
 
 
 def test_shutdown_gives_the_time_that_is_left_to_those_that_take_it() -> None:
