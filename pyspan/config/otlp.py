@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pyspan.config.endpoint import PROTOCOLS, Endpoint, Protocol, resolve_endpoint
+from pyspan.config.endpoint import HTTP, PROTOCOLS, Endpoint, Protocol, resolve_endpoint
 from pyspan.config.environ import PLACE, choice, first, flag, problem, unusable
 from pyspan.config.headers import parse_headers
 from pyspan.config.tls import read_pem
@@ -25,6 +25,7 @@ COMPRESSIONS: tuple[Compression, ...] = ("gzip", "zstd", "none")
 MILLISECONDS_FROM = 1_000
 LONGEST_TIMEOUT_MS = 3_600_001
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+JSON = "http/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class OtlpSettings:
                 holds, with a warning.
         """
         given = endpoint or _endpoint(environ)
-        chosen = choice(environ, _keys("PROTOCOL"), PROTOCOLS, "what the endpoint's port says")
+        chosen = _protocol(environ)
         insecure = flag(environ, *_keys("INSECURE")) or False
         url, protocol = resolve_endpoint(given, chosen, insecure=insecure)
         return cls._with_the_rest(environ, url, protocol, given.origin if given else ENDPOINT)
@@ -101,6 +102,14 @@ def _keys(name: str) -> tuple[str, str]:
 def _set_key(environ: Mapping[str, str], name: str) -> str:
     found = first(environ, *_keys(name))
     return found[0] if found else _keys(name)[1]
+
+
+def _protocol(environ: Mapping[str, str]) -> Protocol | None:
+    """Read the protocol; who asks for JSON has a receiver of OTLP over HTTP, which takes protobuf too."""
+    found = first(environ, *_keys("PROTOCOL"))
+    if found is not None and found[1].lower() == JSON:
+        return unusable(*found, f"one of {', '.join(PROTOCOLS)}, for pyspan sends protobuf", HTTP)
+    return choice(environ, _keys("PROTOCOL"), PROTOCOLS, "what the endpoint's port says")
 
 
 def _endpoint(environ: Mapping[str, str]) -> Endpoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import entry_points
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pyspan.sdk.trace.export import SpanExporter
 
 __all__ = ["MakeExporter", "read_exporter"]
+
+logger = logging.getLogger("pyspan.config")
 
 MakeExporter = Callable[[], "SpanExporter"]
 GROUP = "opentelemetry_traces_exporter"
@@ -52,7 +55,9 @@ def _console(_: Table) -> MakeExporter:
 
 def _otlp_http(table: Table) -> MakeExporter | None:
     if table.choice("encoding", ("protobuf", "json")) == "json":
-        table.fault("encoding", "pyspan sends protobuf; leave it out")
+        logger.warning(
+            "%s=json in %s: pyspan sends protobuf instead; leave it out", table.at("encoding"), table.faults.file
+        )
     return _otlp(table, HTTP)
 
 

@@ -45,6 +45,18 @@ def test_endpoint_and_protocol_follow_the_conventions(environ: dict[str, str], e
     assert (settings.endpoint, settings.protocol) == (endpoint, protocol)
 
 
+@pytest.mark.parametrize("name", ["TRACES_PROTOCOL", "PROTOCOL"])
+def test_for_json_protobuf_is_sent_over_http_whatever_the_port_which_is_said_once(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        settings = OtlpSettings.from_env({OTLP + name: "HTTP/JSON", f"{OTLP}ENDPOINT": "http://c:4317"})
+        assert (settings.endpoint, settings.protocol) == ("http://c:4317/v1/traces", "http/protobuf")
+    (message,) = caplog.messages
+    assert message.startswith(f"{OTLP}{name}='HTTP/JSON' in the environment cannot be used: give one of ")
+    assert message.endswith("for pyspan sends protobuf; now http/protobuf")
+
+
 @pytest.mark.parametrize(
     ("text", "headers"),
     [

@@ -524,7 +524,6 @@ HTTP = BATCH % "exporter: {otlp_http: {%s}}"
             "tracer_provider.processors[0].batch.exporter.otlp_http.headers[0]='...' in FILE",
         ),
         (HTTP % "tls: hunter2", "tracer_provider.processors[0].batch.exporter.otlp_http.tls='...' in FILE cannot be"),
-        (HTTP % "encoding: json", "tracer_provider.processors[0].batch.exporter.otlp_http.encoding='json' in FILE"),
         (
             BATCH % "exporter: {pyspan_kafka: {brokers: [nowhere]}}",
             "tracer_provider.processors[0].batch.exporter.pyspan_kafka.brokers=['nowhere'] in FILE cannot be used: no",
@@ -547,6 +546,17 @@ def test_a_fault_is_told_with_its_path(
     (line,) = str(error.value).splitlines()
     assert line.replace(str(tmp_path / "otel.yaml"), "FILE").startswith(complaint)
     assert "hunter2" not in line
+
+
+def test_for_json_protobuf_is_sent_which_is_said_once(
+    configure: Callable[..., TracerProvider], caplog: pytest.LogCaptureFixture
+) -> None:
+    (processor,) = processors(configure(HEAD + HTTP % "endpoint: 'http://c:4317', encoding: json" + "\n"))
+    sent: Any = processor.span_exporter._settings
+    assert (sent.endpoint, sent.protocol) == ("http://c:4317", "http/protobuf")
+    (message,) = caplog.messages
+    assert message.startswith("tracer_provider.processors[0].batch.exporter.otlp_http.encoding=json in ")
+    assert message.endswith(": pyspan sends protobuf instead; leave it out")
 
 
 def test_all_faults_are_told_at_once(configure: Callable[..., TracerProvider]) -> None:
