@@ -139,10 +139,12 @@ def stats() -> dict[str, Any]:
     - exported: taken and kept by the receiver; rejected: taken and thrown away by it (OTLP partial success); failed:
       those that a Python exporter failed to export; dead_lettered: set aside; batches: requests that were taken.
     - retried: sent again; failures_<status>: requests that failed.
-    - dropped: all lost, the sum of these: dropped_queue_full, dropped_too_large (larger than the whole queue),
-      dropped_after_shutdown (ended too late), dropped_at_shutdown (its deadline passed), dropped_gave_up (the export
-      timeout passed), dropped_refused (as the wrong credentials are), dropped_permanent (the receiver will never take
-      them), dropped_worker_failed.
+    - dropped: all lost on this side, the sum of failed and these: dropped_queue_full, dropped_too_large (larger than
+      the whole queue), dropped_after_shutdown (ended too late), dropped_at_shutdown (its deadline passed),
+      dropped_gave_up (the export timeout passed), dropped_refused (as the wrong credentials are), dropped_permanent
+      (the receiver will never take them), dropped_worker_failed.
+
+    All but failures_<status> are always there, as 0 where nothing counts them.
     """
     from pyspan.sdk import _stats
 

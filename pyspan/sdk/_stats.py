@@ -10,11 +10,16 @@ from pyspan.sdk.trace._wiring import living_wirings, reports_of
 __all__ = ["stats"]
 
 SPANS = ("started", "sampled", "record_only", "ended", "live", "unended", "left_to_parent", "unsampled", "snapshots")
-ALWAYS = (*SPANS, "accepted", "queued_spans", "in_flight", "exported", "dropped")
+QUEUE = ("accepted", "taken", "queued_spans", "queued_bytes", "in_flight")
+EXPORT = ("exported", "rejected", "failed", "dead_lettered", "batches", "retried")
+AT_THE_DOOR = ("queue_full", "too_large", "after_shutdown")
+ON_THE_WAY = ("at_shutdown", "gave_up", "refused", "permanent", "worker_failed")
+DROPPED = ("dropped", *(f"dropped_{reason}" for reason in (*AT_THE_DOOR, *ON_THE_WAY)))
+ALWAYS = (*SPANS, *QUEUE, *EXPORT, *DROPPED)
 
 
 def stats() -> dict[str, Any]:
-    """Add up the counts of providers and exporters; `dropped` is the sum of all `dropped_<reason>`.
+    """Add up the counts of providers and exporters; `dropped` is the sum of `failed` and all `dropped_<reason>`.
 
     Spans that were dropped without an end are listed by provider, scope and name.
     """
@@ -26,5 +31,5 @@ def stats() -> dict[str, Any]:
     exporters = reports_of([processor for wiring in wirings for processor in wiring.reporting()])
     for report in exporters:
         totals.update({name: count for name, count in report.items() if isinstance(count, int)})
-    totals["dropped"] = sum(count for name, count in totals.items() if name.startswith("dropped_"))
+    totals["dropped"] = totals["failed"] + sum(count for name, count in totals.items() if name.startswith("dropped_"))
     return {**totals, "exporters": exporters, "unended_by_name": unended}

@@ -393,6 +393,26 @@ def test_a_propagator_named_twice_counts_once_and_is_said_so() -> None:
     assert "composite b3 uber-trace-id\n" in printed
 
 
+FAILING = """
+import pyspan
+from pyspan.sdk.trace.export import SpanExporter, SpanExportResult
+class Failing(SpanExporter):
+    def export(self, spans):
+        return SpanExportResult.FAILURE
+before = pyspan.stats()
+provider = pyspan.configure(exporter=Failing())
+provider.get_tracer("x").start_span("x").end()
+pyspan.force_flush()
+after = pyspan.stats()
+print(before.keys() == after.keys(), before["dropped_queue_full"], after["queued_bytes"])
+print(after["failed"], after["dropped"])
+"""
+
+
+def test_the_counts_have_the_same_names_always_and_a_failed_export_is_dropped() -> None:
+    assert in_a_new_process("b3", FAILING) == "True 0 0\n1 1\n"
+
+
 @pytest.mark.parametrize(
     ("names", "used", "fields"),
     [
