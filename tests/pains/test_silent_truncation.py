@@ -57,6 +57,27 @@ def test_what_a_span_had_no_room_for_is_said_once_a_name(tracer: Any, caplog: py
     ]
 
 
+def test_an_attribute_with_an_empty_key_is_not_said_to_be_over_the_limits_alone(
+    tracer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracer.start_as_current_span("pay") as span:
+        span.set_attribute("", 1)
+        span.add_event("event", {"": 1})
+    lost = [record.getMessage() for record in caplog.records if "has lost" in record.getMessage()]
+    assert [line.partition(") ")[2] for line in lost] == ["or to invalid keys; said once a name."] * 2
+
+
+def test_a_cut_of_a_span_s_attribute_names_the_limit_of_spans_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_limited, "_said", set())
+    limits = SpanLimits(_environ={"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "3"})
+    provider = TracerProvider(span_limits=limits, shutdown_on_exit=False)
+    provider.get_tracer("x").start_span("x").set_attribute("body", "long text")
+    assert "cut to 3 characters" in caplog.text
+    assert "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT for a span's own" in caplog.text
+
+
 @pytest.mark.parametrize("odd", [{}, {"d": object()}], ids=["plain", "odd"])
 def test_what_an_event_or_a_link_had_no_room_for_is_said_once_a_name(
     tracer: Any, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]

@@ -21,27 +21,31 @@ def say_shortened(key: str, limit: int) -> None:
     """Log that a value of this key was longer than the limit, unless that is known."""
     if _is_news("key", key):
         message = (
-            "The value of attribute %r is cut to %d characters (OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT); said once a key."
+            "The value of attribute %r is cut to %d characters (OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, or "
+            "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT for a span's own); said once a key."
         )
         logger.warning(message, key, limit)
 
 
 def say_dropped(span: Span) -> None:
-    """Log what a span had no room for, unless that is known of another of its name."""
+    """Log what a span had no room for, or no usable key, unless that is known of another of its name."""
     if _is_news("span", span.name):
         dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
         message = (
             "Span %r has lost %d attributes, %d events, %d links to its limits (OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, "
-            "OTEL_SPAN_EVENT_COUNT_LIMIT, OTEL_SPAN_LINK_COUNT_LIMIT); said once a name."
+            "OTEL_SPAN_EVENT_COUNT_LIMIT, OTEL_SPAN_LINK_COUNT_LIMIT) or to invalid keys; said once a name."
         )
         logger.warning(message, span.name, *dropped)
 
 
 def say_dropped_of_part(kind: str, name: str, dropped: int) -> None:
-    """Log how many attributes an event of this name, or a link of a span of this name, had no room for."""
+    """Log how many attributes an event of this name, or a link of a span of this name, has lost."""
     if _is_news(kind, name):
         of = f"Event {name!r}" if kind == "event" else f"A link of span {name!r}"
-        message = "%s has lost %d attributes to the limit (OTEL_%s_ATTRIBUTE_COUNT_LIMIT); said once a name."
+        message = (
+            "%s has lost %d attributes to the limit (OTEL_%s_ATTRIBUTE_COUNT_LIMIT) or to invalid keys; "
+            "said once a name."
+        )
         logger.warning(message, of, dropped, kind.upper())
 
 
