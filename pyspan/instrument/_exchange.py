@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from pyspan._core import redact_query
 from pyspan.instrument._headers import captured
-from pyspan.instrument._rare import record_failure
+from pyspan.instrument._rare import fail
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY"})
 PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 FIRST_ERROR = 400
+SERVER_ERROR = 500
 WITHOUT_BODY = frozenset({204, 304})
 LIMIT = ("retry-after", "ratelimit", "x-ratelimit")
 # To OpenTelemetry's packages below ours it says: this request has its span. To ours it says nothing, so that the
@@ -68,7 +69,7 @@ class Call:
     def __init__(self, client: object) -> None:
         self.client = client
         self.sends = 0
-        self.cut: Span | None = None
+        self.cut: _Traced | None = None
 
     @staticmethod
     def current() -> Call | None:
@@ -81,8 +82,7 @@ class Call:
     def __exit__(self, _: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         _call.reset(self._token)
         if self.cut is not None:  # only here a client's own timeout is told from what its user has cancelled
-            record_failure(self.cut, error or CancelledError())
-            self.cut.end()
+            self.cut.end_with(error or CancelledError())
 
 
 class Exchange(Protocol):
@@ -223,10 +223,18 @@ class _Traced:
         context.detach(self._token)
         call = _call.get()
         if isinstance(error, CancelledError) and call is not None and call.cut is None:
-            call.cut = self._span
-            return
-        if error is not None:
-            record_failure(self._span, error)
+            call.cut = self
+        elif error is not None:
+            self.end_with(error)
+        else:
+            self._span.end()
+
+    def end_with(self, error: BaseException) -> None:
+        """End the span of a request that has no answer."""
+        documents = self._spans.style.documents
+        fail(self._span, error, documents=documents)
+        if documents:
+            self._span.set_attribute("http.response_time", self._milliseconds())
         self._span.end()
 
     def answered(self, status: int, version: str, headers: Headers, resends: int = 0) -> None:
@@ -251,8 +259,13 @@ class _Traced:
             noted |= captured(_of_limit, headers)
             self._span.set_status(Status(StatusCode.ERROR))
         if self._spans.style.documents:
-            noted["http.response_time"] = (time.perf_counter() - self._since) * 1000
+            noted["http.response_time"] = self._milliseconds()
+            if status >= SERVER_ERROR:
+                noted["error"] = True
         self._span.set_attributes(self._spans.styled(noted))
+
+    def _milliseconds(self) -> float:
+        return (time.perf_counter() - self._since) * 1000
 
 
 def mark(name: str) -> None:

@@ -9,17 +9,42 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from pyspan.sdk.trace._readable import exception_description
 
-__all__ = ["error_type", "finish", "is_generic_server", "record_failure", "route_of"]
+__all__ = ["error_type", "fail", "finish", "is_generic_server", "record_failure", "route_of"]
 
 GENERIC = "opentelemetry.instrumentation."
+KEYS_OF_DOCUMENTS = {"http.request.method", "http.method", "http.url"}
+OF_DOCUMENTS = {"exception.message": "error.msg", "exception.stacktrace": "error.stack"}
 
 
 def record_failure(span: Span, error: BaseException) -> None:
-    """Put on the span what has left the application; a request that was cancelled is no error of the server."""
+    """Put on a server's span what has left the application; the native half does not say its style."""
+    fail(span, error, documents=_has_keys_of_documents(span))
+
+
+def fail(span: Span, error: BaseException, *, documents: bool) -> None:
+    """Put on the span what has left the application or the client; a request that was cancelled is no error."""
     span.set_attribute("error.type", error_type(error))
     if isinstance(error, Exception):
         span.record_exception(error, escaped=True)
         span.set_status(Status(StatusCode.ERROR, exception_description(error)))
+        if documents:
+            span.set_attributes({"error": True, **_recorded(span)})
+
+
+def _has_keys_of_documents(span: Any) -> bool:
+    """Return True where a server's span has theirs beside those of today; only the style `dup` has `http.target`."""
+    attributes = getattr(span, "attributes", None) or {}
+    return attributes.keys() >= KEYS_OF_DOCUMENTS and "http.target" not in attributes
+
+
+def _recorded(span: Any) -> dict[str, Any]:
+    """Return the exception that was recorded last by the documents' keys.
+
+    It is read back from its event, where secrets are redacted as in what exceptions say.
+    """
+    events = (event for event in reversed(getattr(span, "events", ())) if event.name == "exception")
+    attributes = getattr(next(events, None), "attributes", None) or {}
+    return {key: attributes[name] for name, key in OF_DOCUMENTS.items() if name in attributes}
 
 
 def error_type(error: BaseException) -> str:

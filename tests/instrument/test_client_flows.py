@@ -112,6 +112,28 @@ def test_a_request_that_its_user_cancels_has_a_span_and_is_no_error(traced: Trac
     assert traced.attributes()["error.type"] == "asyncio.exceptions.CancelledError"
 
 
+@pytest.mark.parametrize("slow", [slow_by_httpx, slow_by_aiohttp])
+def test_in_the_style_of_documents_a_cancelled_request_has_its_time_and_no_error(server: Server, slow: Any) -> None:
+    traced = Traced()
+
+    async def run() -> None:
+        task = asyncio.create_task(slow(f"{server.url}/slow"))
+        assert await asyncio.to_thread(server.asked.wait, TIMEOUT)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    for hook in HOOKS:
+        hook.instrument(tracer_provider=traced.provider, attribute_style="documents")
+    try:
+        asyncio.run(run())
+    finally:
+        for hook in HOOKS:
+            hook.uninstrument()
+    assert traced.attributes()["http.response_time"] > 0
+    assert not {"error", "error.msg", "error.stack"} & set(traced.attributes())
+
+
 def test_a_timeout_before_there_is_a_connection_is_an_error(traced: Traced, server: Server) -> None:
     async def ask() -> None:
         connector = aiohttp.TCPConnector(limit=1)

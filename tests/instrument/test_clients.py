@@ -249,6 +249,61 @@ def test_the_old_keys_say_of_a_request_what_the_current_ones_do(client: Client, 
     }
 
 
+ERROR = ("error", "error.type", "error.msg", "error.stack")
+
+
+def test_in_the_style_of_documents_a_request_that_breaks_off_has_the_keys_of_its_error(client: Client) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, attribute_style="documents")
+    with pytest.raises(BREAKS_OFF) as raised:
+        client.ask(f"http://127.0.0.1:{free_port()}/")
+    last = traced.spans[-1]
+    found = dict(last.attributes or {})
+    recorded = dict(last.events[-1].attributes or {})
+    kind = f"{raised.type.__module__}.{raised.type.__qualname__}"
+    assert found["error.stack"].startswith("Traceback (most recent call last):\n")
+    assert [found.get(key) for key in ERROR] == [
+        True,
+        kind,
+        str(raised.value),
+        recorded["exception.stacktrace"],
+    ]
+    assert found["http.response_time"] > 0
+
+
+def test_in_the_style_of_documents_a_timeout_has_the_keys_of_its_error(client: Client, server: Server) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, attribute_style="documents")
+    with pytest.raises(TIMES_OUT):
+        client.ask(f"{server.url}/slow", timeout=0.2)
+    found = traced.attributes()
+    assert (found["error"], set(ERROR) - set(found)) == (True, set())
+    assert 150 < found["http.response_time"] < 30_000
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, None), (404, None), (500, True), (503, True)])
+def test_in_the_style_of_documents_an_answer_from_500_on_is_an_error(
+    client: Client, server: Server, status: int, error: bool | None
+) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, attribute_style="documents")
+    client.ask(f"{server.url}/{status}")
+    found = traced.attributes()
+    assert (found.get("error"), found.get("error.type")) == (error, str(status) if status >= 400 else None)
+    assert not {"error.msg", "error.stack"} & set(found)
+
+
+@pytest.mark.parametrize("style", ["current", "old", "dup"])
+def test_the_other_styles_have_no_key_of_the_documents_for_errors(client: Client, server: Server, style: str) -> None:
+    traced = Traced()
+    client.hook.instrument(tracer_provider=traced.provider, attribute_style=style)
+    client.ask(f"{server.url}/500")
+    with pytest.raises(BREAKS_OFF):
+        client.ask(f"http://127.0.0.1:{free_port()}/")
+    for span in (traced.spans[0], traced.spans[-1]):
+        assert [key for key in (*ERROR, "http.response_time") if key in (span.attributes or {})] == ["error.type"]
+
+
 @pytest.mark.parametrize(
     ("options", "has_context", "has_baggage"),
     [

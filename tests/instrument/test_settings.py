@@ -235,6 +235,49 @@ def test_the_keys_are_those_of_the_style(
     assert looked_for & set(traced.attributes()) == keys
 
 
+ERROR = ("error", "error.type", "error.msg", "error.stack")
+
+
+def test_in_the_style_of_documents_an_exception_has_the_keys_of_an_error(ask: Ask) -> None:
+    traced = Traced()
+    with pytest.raises(ValueError, match="hunter2"):
+        ask(inside=_refuse, tracer_provider=traced.provider, attribute_style="documents")
+    found, recorded = traced.attributes(), dict(traced.only.events[0].attributes)
+    told = "no such user: password=[REDACTED]"
+    assert [found.get(key) for key in ERROR] == [True, "ValueError", told, recorded["exception.stacktrace"]]
+    assert "in _refuse\n" in found["error.stack"]
+    assert "hunter2" not in found["error.stack"]
+    assert found["http.response_time"] >= 0
+
+
+def test_the_style_of_the_environment_has_the_keys_of_an_error_too(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYSPAN_SEMCONV", "documents")
+    traced = Traced()
+    with pytest.raises(ValueError, match="hunter2"):
+        ask(inside=_refuse, tracer_provider=traced.provider)
+    assert set(ERROR) <= set(traced.attributes())
+
+
+def test_a_span_of_another_sdk_has_the_keys_of_an_error_too(ask: Ask) -> None:
+    provider, exporter = SdkProvider(), SdkExporter()
+    provider.add_span_processor(SdkProcessor(exporter))
+    with pytest.raises(ValueError, match="hunter2"):
+        ask(inside=_refuse, tracer_provider=provider, attribute_style="documents")
+    assert set(ERROR) <= set(exporter.get_finished_spans()[0].attributes or {})
+
+
+@pytest.mark.parametrize("style", ["current", "old", "dup"])
+def test_the_other_styles_have_no_key_of_the_documents_for_errors(ask: Ask, style: str) -> None:
+    traced = Traced()
+    with pytest.raises(ValueError, match="hunter2"):
+        ask(inside=_refuse, tracer_provider=traced.provider, attribute_style=style)
+    assert [key for key in (*ERROR, "http.response_time") if key in traced.attributes()] == ["error.type"]
+
+
+def _refuse() -> None:
+    raise ValueError("no such user: password=hunter2")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -173,6 +173,23 @@ def test_what_a_body_raises_is_recorded_and_raised_again() -> None:
     assert traced.attributes()["error.type"] == "ValueError"
 
 
+def test_in_the_style_of_documents_what_a_body_raises_has_the_keys_of_an_error() -> None:
+    traced = Traced()
+
+    def parts() -> Iterator[bytes]:
+        yield b"a"
+        raise ValueError("no")
+
+    application = Middleware(_giving(parts()), tracer_provider=traced.provider, attribute_style="documents")
+    answer = Answer(application, environ())
+    with pytest.raises(ValueError, match="no"):
+        answer.read()
+    answer.close()
+    found = traced.attributes()
+    assert (found["error"], found["error.type"], found["error.msg"]) == (True, "ValueError", "no")
+    assert found["error.stack"].endswith("ValueError: no\n")
+
+
 def test_a_body_that_is_none_is_the_applications_error() -> None:
     traced = Traced()
     with pytest.raises(TypeError):
