@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pyspan.config.environ import first
 from pyspan.config.identity import OTEL_ATTRIBUTES, SERVICE_NAME
+from pyspan.config.instrument import OPT_IN
 from pyspan.config.suggestion import nearest, slips
 from pyspan.config.variables import CONFIG_FILES, OTHERS, READ
 from pyspan.config.vendors import WITHOUT_EFFECT, adopt
@@ -21,6 +22,7 @@ FAMILIES = ("OTEL_", OWN_FAMILY)
 # They have hundreds of variables that pyspan does not read: only what is a letter away from one of its own is a slip.
 OTHER_FAMILIES = ("DD_", "SENTRY_")
 A_LETTER_AWAY = 0.95
+STABLE, A_WORD_AWAY = ("http", "http/dup"), 0.75
 OTLP = "OTEL_EXPORTER_OTLP_"
 LISTED = "see docs/reference/configuration.md"
 
@@ -56,6 +58,8 @@ def _contradictions(environ: Mapping[str, str]) -> Iterator[str]:
     yield from _two_names(environ)
     yield from _exporters(environ)
     yield from _endpoint(environ)
+    yield from _formats(environ)
+    yield from _conventions(environ)
 
 
 def _two_names(environ: Mapping[str, str]) -> Iterator[str]:
@@ -70,7 +74,7 @@ def _two_names(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _exporters(environ: Mapping[str, str]) -> Iterator[str]:
-    names = [name.strip().lower() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",") if name.strip()]
+    names = _listed(environ, "OTEL_TRACES_EXPORTER")
     if "none" in names and len(names) > 1:
         others = ", ".join(name for name in names if name != "none")
         yield f"OTEL_TRACES_EXPORTER lists none beside {others}; none changes nothing, remove it"
@@ -98,6 +102,24 @@ def _endpoint(environ: Mapping[str, str]) -> Iterator[str]:
         written = first(environ, f"{OTLP}TRACES_{name}", OTLP + name)
         if written and endpoint[1].startswith("http://"):
             yield f"{written[0]} has no effect: {endpoint[0]} says http; write https:// there, or remove it"
+
+
+def _formats(environ: Mapping[str, str]) -> Iterator[str]:
+    names = _listed(environ, "OTEL_PROPAGATORS")
+    others = ", ".join(name for name in names if name != "none")
+    if others and "none" in names:
+        yield f"OTEL_PROPAGATORS lists none beside {others}: nothing is propagated; remove none, or the others"
+
+
+def _conventions(environ: Mapping[str, str]) -> Iterator[str]:
+    """Find slips alone: most words are for other instrumentations, such as database/dup."""
+    for word in _listed(environ, OPT_IN):
+        close = [] if word in STABLE else slips(word, STABLE, A_WORD_AWAY)
+        yield from (f"{OPT_IN} lists {word}, which is unknown: did you mean {meant}?" for meant in close)
+
+
+def _listed(environ: Mapping[str, str], variable: str) -> list[str]:
+    return [word.strip().lower() for word in environ.get(variable, "").split(",") if word.strip()]
 
 
 def _port(endpoint: str) -> int | None:

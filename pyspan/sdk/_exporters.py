@@ -64,7 +64,7 @@ def _make(item: object) -> list[SpanExporter]:
 
 
 def _by_names(text: str, key: str, place: str) -> list[SpanExporter]:
-    names = [name.strip() for name in BETWEEN.split(text)]
+    names = [name.strip(", ") for name in BETWEEN.split(text)]  # empty names have no say
     return [_by_name(name, key, place) for name in names if name.lower() not in ("", "none")]
 
 

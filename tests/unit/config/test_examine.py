@@ -85,12 +85,25 @@ def test_no_variable_that_is_read_is_taken_for_unknown(name: str) -> None:
             {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"},
             "OTEL_EXPORTER_OTLP_CERTIFICATE has no effect: OTEL_EXPORTER_OTLP_ENDPOINT says http;",
         ),
+        (
+            {"OTEL_PROPAGATORS": "tracecontext, None,b3"},
+            "OTEL_PROPAGATORS lists none beside tracecontext, b3: nothing is propagated; remove none, or the others",
+        ),
+        (
+            {"OTEL_SEMCONV_STABILITY_OPT_IN": "database/dup,htpp/dup"},
+            "OTEL_SEMCONV_STABILITY_OPT_IN lists htpp/dup, which is unknown: did you mean http/dup?",
+        ),
         ({"SENTRY_DSN": "https://hunter2@x/1"}, "SENTRY_DSN has no effect"),
     ],
 )
 def test_a_contradiction_is_found(environ: dict[str, str], finding: str) -> None:
     (found,) = examine(environ)
     assert found.startswith(finding)
+
+
+def test_what_is_stable_for_other_instrumentations_is_none_of_our_business() -> None:
+    words = "http,http/dup,database,database/dup,rpc,rpc/dup,messaging,k8s/dup,code/dup,gen_ai_latest_experimental,,"
+    assert examine({"OTEL_SEMCONV_STABILITY_OPT_IN": words, "OTEL_PROPAGATORS": "none,none"}) == ()
 
 
 def test_beside_a_file_nothing_else_counts() -> None:

@@ -78,6 +78,9 @@ def test_an_endpoint_is_where_otlp_goes() -> None:
         ("kafka", [KafkaSpanExporter]),
         ("kafka=a:9092,b:9092/spans, otlp=http://h:4318", [NamedSpanExporter, NamedSpanExporter]),
         (" otlp , none ", [OTLPSpanExporter]),
+        ("otlp,", [OTLPSpanExporter]),
+        (",otlp,,console , ,", [OTLPSpanExporter, ConsoleSpanExporter]),
+        ("kafka=a:9092,b:9092/spans,", [NamedSpanExporter]),
     ],
 )
 def test_the_environment_lists_exporters(listed: str, kinds: list[type], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,12 +375,18 @@ print(type(propagate.get_global_textmap()).__module__, *sorted(propagate.get_glo
         ("b3, xray", "pyspan.propagation.composite X-Amzn-Trace-Id b3\n"),
         ("tracecontext", "pyspan.propagation.composite traceparent tracestate\n"),
         ("none", "pyspan.propagation.composite\n"),
-        ("b3,none", "pyspan.propagation.composite\n"),
         ("", "pyspan.propagation.composite baggage traceparent tracestate\n"),
     ],
 )
 def test_the_propagators_are_those_of_the_environment(names: str, printed: str) -> None:
     assert in_a_new_process(names, FIELDS) == printed
+
+
+def test_none_beside_propagators_switches_them_off_and_is_said_so() -> None:
+    assert in_a_new_process("b3,none", FIELDS).splitlines() == [
+        "pyspan.propagation.composite",
+        "OTEL_PROPAGATORS lists none beside b3: nothing is propagated; remove none, or the others",
+    ]
 
 
 def test_the_api_looks_a_propagator_up_once_however_often_it_is_named() -> None:
