@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyspan.config.file import Document
 from pyspan.sdk import _exporters, _samplers
 from pyspan.sdk._context import stripped
+from pyspan.sdk._file.instrumentation import report_captured_headers
 from pyspan.sdk._file.own import read_own
 from pyspan.sdk._file.patterns import matches
 from pyspan.sdk._file.processors import read_limits, read_processors
@@ -55,6 +56,7 @@ def read_file(path: str, variable: str, settings: Settings) -> Plan:
     tracing = root.table("tracer_provider")
     provider = _Provider(tracing, limits)
     document.check()
+    report_captured_headers(root)
     whole = resource_with(settings, resource.create)
     in_code = settings.exporter is not None or settings.endpoint is not None
     return Plan(

@@ -559,6 +559,30 @@ def test_for_json_protobuf_is_sent_which_is_said_once(
     assert message.endswith(": pyspan sends protobuf instead; leave it out")
 
 
+def test_captured_headers_that_are_left_to_others_are_named_with_the_variable_for_ours(
+    configure: Callable[..., TracerProvider], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = "server: {request_captured_headers: [x-a], known_methods: [GET], response_captured_headers: []}"
+    client = "client: {response_captured_headers: [x-b]}"
+    configure(f"{HEAD}instrumentation/development: {{general: {{http: {{{server}, {client}}}}}}}\n")
+    named = [(message.split()[0], message.split()[-1]) for message in caplog.messages]
+    http, variable = "instrumentation/development.general.http.", "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
+    assert named == [
+        (f"{http}client.response_captured_headers", f"{variable}CLIENT_RESPONSE"),
+        (f"{http}server.request_captured_headers", f"{variable}SERVER_REQUEST"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "others", ["", "5", "{general: 5}", "{general: {http: [1]}}", "{general: {http: {server: x}}}"]
+)
+def test_a_section_of_others_is_left_in_peace_whatever_is_in_it(
+    others: str, configure: Callable[..., TracerProvider], caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(f"{HEAD}instrumentation/development: {others}\n")
+    assert caplog.messages == []
+
+
 def test_all_faults_are_told_at_once(configure: Callable[..., TracerProvider]) -> None:
     with pytest.raises(ConfigurationError) as error:
         configure(f"{HEAD}disabled: 5\nlog_level: 5\nunknwon: 1\nresource: {{a: 1}}\n")
