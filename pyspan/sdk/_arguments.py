@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspan.config.environ import MOST, problem
 from pyspan.sdk._context import PATTERNS, is_pattern
 from pyspan.sdk._exporters import CONFIGURE
-from pyspan.sdk.trace import SpanLimits
+from pyspan.sdk.trace._limits import are_limits
 
 if TYPE_CHECKING:
     from pyspan.sdk._settings import Settings
@@ -59,11 +59,6 @@ def _is_resource(value: object) -> bool:
     return isinstance(getattr(value, "attributes", None), Mapping) and _is_text(getattr(value, "schema_url", None))
 
 
-def _are_limits(value: object) -> bool:
-    """Take the SDK's class of the same name too."""
-    return all(hasattr(value, name) for name in vars(SpanLimits(_environ={})))
-
-
 def _are_processors(value: object) -> bool:
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return False
@@ -86,5 +81,5 @@ RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "baggage_attributes": (_are_patterns, PATTERNS),
     "export_open_spans_after": (_is_time, f"seconds above 0, {MOST} at most"),
     "redact": (lambda value: isinstance(value, bool), "True or False"),
-    "span_limits": (_are_limits, "a pyspan.sdk.trace.SpanLimits"),
+    "span_limits": (are_limits, "a pyspan.sdk.trace.SpanLimits"),
 }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pyspan._printable import described
-from pyspan.config.environ import listing, unusable
+from pyspan.config.environ import listing, problem, unusable
 from pyspan.config.names import OTEL_EXPERIMENTAL_RESOURCE_DETECTORS
 from pyspan.sdk.resources._environment import OTELResourceDetector, ServiceInstanceIdResourceDetector
 from pyspan.sdk.resources._resource import EMPTY, Resource
@@ -101,6 +101,7 @@ def get_aggregated_resources(
     Ours answer at once; others run side by side in threads, and one that is not done in `timeout` seconds is skipped.
 
     Raises:
+        ConfigurationError: one of them is no detector.
         Exception: what a detector with `raise_on_error` raised; TimeoutError where it took too long.
     """
     resource = initial_resource or Resource.create()
@@ -119,6 +120,8 @@ class _Detection:
     """One call of a detector and what came of it."""
 
     def __init__(self, detector: ResourceDetector) -> None:
+        if not callable(getattr(detector, "detect", None)):
+            raise problem("detectors", detector, "give ResourceDetectors", "get_aggregated_resources()")
         self._detector = detector
         self._thread = threading.Thread(target=self._detect_aside, name="pyspan-detector", daemon=True)
         self._error: BaseException | None = None

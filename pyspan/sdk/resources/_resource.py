@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.attributes import BoundedAttributes
 
 from pyspan._core import VERSION
+from pyspan.config.environ import problem
 from pyspan.sdk.resources._names import (
     SERVICE_NAME,
     TELEMETRY_SDK_LANGUAGE,
@@ -27,9 +28,15 @@ logger = logging.getLogger(__name__)
 
 
 class Resource:
-    """Attributes of a process, a container, a host; made by `create`, or by a detector through the constructor."""
+    """Attributes of a process, a container, a host; made by `create`, or by a detector through the constructor.
+
+    Raises:
+        ConfigurationError: `attributes` is no mapping.
+    """
 
     def __init__(self, attributes: Mapping[str, Any], schema_url: str | None = None) -> None:
+        if attributes and not callable(getattr(attributes, "items", None)):
+            raise problem("attributes", attributes, "give a mapping of attributes by name", "Resource()")
         self._attributes = BoundedAttributes(attributes=attributes, immutable=True)
         self._schema_url = schema_url or ""
 

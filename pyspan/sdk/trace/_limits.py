@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspan import _core
 from pyspan.config import names as env
-from pyspan.config.environ import MOST, unusable
+from pyspan.config.environ import MOST, problem, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SpanLimits", "limits_of_environment"]
+__all__ = ["SpanLimits", "are_limits", "checked_limits", "limits_of_environment"]
 
 DEFAULT_COUNT = 128
 VARIABLES = (
@@ -97,6 +97,22 @@ class SpanLimits:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{type(self).__name__}({fields})"
+
+
+def are_limits(value: object) -> bool:
+    """Take the SDK's class of the same name too."""
+    return all(hasattr(value, name) for name in vars(SpanLimits(_environ={})))
+
+
+def checked_limits(value: SpanLimits) -> SpanLimits:
+    """Return the limits that code gives.
+
+    Raises:
+        ConfigurationError: they are none.
+    """
+    if are_limits(value):
+        return value
+    raise problem("span_limits", value, "give a pyspan.sdk.trace.SpanLimits", "the arguments")
 
 
 def limits_of_environment() -> SpanLimits:

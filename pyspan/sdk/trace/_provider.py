@@ -18,7 +18,7 @@ from pyspan.sdk.trace import _exit, sampling
 from pyspan.sdk.trace._config import _default_tracer_configurator, _TracerConfig
 from pyspan.sdk.trace._deadline import usable_millis
 from pyspan.sdk.trace._fork import in_forked_child
-from pyspan.sdk.trace._limits import SpanLimits, limits_of_environment
+from pyspan.sdk.trace._limits import SpanLimits, checked_limits, limits_of_environment
 from pyspan.sdk.trace._processor import FLUSH_MILLIS, SHUTDOWN_MILLIS, SpanProcessor, SynchronousMultiSpanProcessor
 from pyspan.sdk.trace._sampler_arguments import checked
 from pyspan.sdk.trace._tracers import Tracers
@@ -55,6 +55,7 @@ class TracerProvider(trace_api.TracerProvider):
     Secrets are redacted as they are set, unless `redact` is False or, where it is None, PYSPAN_REDACT says false.
 
     Raises:
+        ConfigurationError: `sampler` or `span_limits` is none.
         ValueError: `export_open_spans_after` is no number of seconds above 0.
     """
 
@@ -75,7 +76,7 @@ class TracerProvider(trace_api.TracerProvider):
         resource = _resource(resource)
         self.sampler = checked(sampler) if sampler else sampling._get_from_env_or_default(resource)
         self.id_generator = id_generator or RandomIdGenerator()
-        self._span_limits = span_limits or limits_of_environment()
+        self._span_limits = checked_limits(span_limits) if span_limits else limits_of_environment()
         self._disabled = is_on(OTEL_SDK_DISABLED)
         self._meter_provider = meter_provider
         self._tracer_configurator = _tracer_configurator or _default_tracer_configurator

@@ -15,6 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from pyspan.errors import ConfigurationError
 from pyspan.sdk import resources
 from pyspan.sdk.resources import (
     OsResourceDetector,
@@ -231,6 +232,19 @@ def test_a_detector_that_finds_no_resource_is_skipped(found: Any, caplog: pytest
     assert f"detect() returned {found!r}, which is no Resource" in caplog.text
     with pytest.raises(TypeError, match="which is no Resource"):
         get_aggregated_resources([Odd(raise_on_error=True)], Resource.get_empty())
+
+
+@pytest.mark.parametrize("wrong", [None, 5])
+def test_what_is_no_detector_is_refused_by_what_it_is(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"detectors={wrong} in .* cannot be used: give ResourceDetectors"):
+        get_aggregated_resources([wrong])
+
+
+@pytest.mark.parametrize("wrong", [[1], "x", 5])
+@pytest.mark.parametrize("make", [Resource, Resource.create])
+def test_attributes_that_are_no_mapping_are_refused_by_what_they_are(make: Any, wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"attributes=.* cannot be used: give a mapping"):
+        make(wrong)
 
 
 def test_a_slow_detector_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pyspan.sdk.trace import SpanLimits
+from pyspan.errors import ConfigurationError
+from pyspan.sdk.trace import SpanLimits, TracerProvider
 
 VARIABLES = {
     "max_attributes": "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -77,3 +80,11 @@ def test_the_common_limits_hold_for_spans_events_and_links() -> None:
 
 def test_it_shows_its_numbers() -> None:
     assert "max_events=3" in repr(SpanLimits(max_events=3))
+
+
+def test_limits_that_are_none_are_refused_where_they_are_given() -> None:
+    wrong: Any = "x"
+    with pytest.raises(
+        ConfigurationError, match=r"span_limits='x' in the arguments cannot be used: give a .*SpanLimits"
+    ):
+        TracerProvider(span_limits=wrong)
