@@ -65,15 +65,25 @@ def test_a_callers_decision_can_be_ignored_and_its_trace_goes_on(ask: Ask, sampl
     assert [f"{span.parent.span_id:016x}" for span in traced.spans if span.parent] == [PARENT_ID] * count
 
 
-def test_trust_can_depend_on_the_request_and_a_wrong_word_costs_only_the_span(
+def test_trust_can_depend_on_the_request_and_by_a_wrong_word_the_caller_is_linked_to(
     ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     traced = Traced()
     for word in ("trust", "link", "perhaps"):
         answer = ask(headers=CALLER, tracer_provider=traced.provider, inbound_context=lambda given, word=word: word)
         assert answer.all("x-kind") == ["greeting"]
-    assert [span.parent is not None for span in traced.spans] == [True, False]
+    assert [(span.parent is not None, len(span.links)) for span in traced.spans] == [(True, 0), (False, 1), (False, 1)]
     assert "inbound_context returned 'perhaps': give trust, link or ignore_sampling" in caplog.text
+
+
+def test_a_function_for_trust_that_raises_is_logged_and_the_caller_linked_to(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    traced = Traced()
+    answer = ask(headers=CALLER, tracer_provider=traced.provider, inbound_context=lambda given: 1 / 0)
+    assert answer.all("x-kind") == ["greeting"]
+    assert (traced.only.parent, len(traced.only.links)) == (None, 1)
+    assert "inbound_context failed, the caller is linked to" in caplog.text
 
 
 def test_other_formats_and_what_they_say_beside_the_context_are_read(ask: Ask) -> None:

@@ -125,14 +125,16 @@ def open_snapshot(span: Span, *, bare: bool) -> ReadableSpan:
     return copy
 
 
-def exception_attributes(exception: BaseException, escaped: bool) -> dict[str, Any]:
+def exception_attributes(exception: BaseException | None, escaped: bool) -> dict[str, Any]:
     """Describe an exception by the semantic conventions for exceptions in spans."""
-    kind = type(exception)
+    kind: Any = type(exception)
     qualified = kind.__module__ and kind.__module__ != "builtins"
+    # Outside an exception `sys.exc_info()` gives None, which is recorded as the SDK does.
+    came_by = None if exception is None else exception.__traceback__
     return {
         "exception.type": f"{kind.__module__}.{kind.__qualname__}" if qualified else kind.__qualname__,
         "exception.message": _text(exception),
-        "exception.stacktrace": "".join(traceback.format_exception(kind, exception, exception.__traceback__)),
+        "exception.stacktrace": "".join(traceback.format_exception(kind, exception, came_by)),
         "exception.escaped": str(escaped),
     }
 
@@ -142,7 +144,7 @@ def exception_description(exception: BaseException) -> str:
     return f"{type(exception).__name__}: {_text(exception)}"
 
 
-def _text(exception: BaseException) -> str:
+def _text(exception: BaseException | None) -> str:
     try:
         return str(exception)
     except Exception as error:  # noqa: BLE001 - the text of an exception is anybody's code

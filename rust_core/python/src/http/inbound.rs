@@ -3,7 +3,7 @@
 use super::ServerSpans;
 use super::rare;
 use super::settings::CallerPolicy;
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::current;
 use crate::propagation::{Extracted, Reader, RemoteSpan, attributes_of, extract_from};
 use crate::span::start::parent_of;
@@ -59,7 +59,7 @@ pub fn read<'py>(
         Extracted::Context(context) if context.is(&around) => return Ok(Inbound::under(around)),
         extracted => extracted,
     };
-    let policy = trust(spans, of)?;
+    let policy = trust(spans, api, of)?;
     let extracted = match extracted {
         Extracted::Caller(caller) if policy == CallerPolicy::Trust => {
             let attributes = attributes_of(&around)?;
@@ -93,8 +93,16 @@ fn with_caller<'py>(
     current::with_span(py, api, context, Bound::new(py, RemoteSpan::of(caller))?.as_any())
 }
 
-fn trust(spans: &ServerSpans, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> {
+/// Asks the user's function, if there is one. One that fails is not trusted with the caller: that is linked to.
+fn trust(spans: &ServerSpans, api: &Api, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> {
     let Some(ask) = &spans.settings.trust_of else { return Ok(spans.settings.trust) };
+    policy_by(ask, of).or_else(|error| {
+        let message = "inbound_context failed, the caller is linked to";
+        api::log_exception(of.py(), &api.logger, message, error).map(|()| CallerPolicy::Link)
+    })
+}
+
+fn policy_by(ask: &Py<PyAny>, of: &Bound<'_, PyDict>) -> PyResult<CallerPolicy> {
     let word = ask.bind(of.py()).call1((of,))?;
     let known = word.cast::<PyString>().ok().and_then(|word| CallerPolicy::named(word.to_str().ok()?));
     known.ok_or_else(|| {

@@ -117,8 +117,19 @@ impl Span {
         Ok(described)
     }
 
-    /// Sets the status from what the API allows: a `Status`, or a `StatusCode` with a description.
+    /// Sets the status from what the API allows: a `Status`, or a `StatusCode` with a description; one whose own code fails is
+    /// logged.
     pub(super) fn status_from(
+        &self,
+        py: Python<'_>,
+        status: &Bound<'_, PyAny>,
+        description: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let set = self.try_status_from(py, status, description);
+        set.or_else(|error| api::log_exception(py, &self.api(py).logger, "a status could not be set", error))
+    }
+
+    fn try_status_from(
         &self,
         py: Python<'_>,
         status: &Bound<'_, PyAny>,

@@ -123,6 +123,7 @@ def exceptions(tracer: Any) -> None:
 def exceptions_by_hand(tracer: Any) -> None:
     span = tracer.start_span("recorded")
     span.record_exception(ValueError("q"), {"exception.message": "mine", "x": 1}, timestamp=5, escaped=True)
+    span.record_exception(None, timestamp=6)
     span.end()
     with contextlib.suppress(ValueError), tracer.start_as_current_span("ended inside") as span:
         span.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.trace import Link, SpanContext
+from opentelemetry.trace import Link, SpanContext, StatusCode
 
 from pyspan._core import SpanQueue
 from pyspan.sdk.trace import ConcurrentMultiSpanProcessor, SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
@@ -321,6 +321,20 @@ def test_whether_an_exception_escaped_is_taken_in_python_s_sense(given: Any) -> 
         span.record_exception(ValueError("boom"), escaped=given)
     event = exporter.get_finished_spans()[0].events[0]
     assert (event.attributes or {})["exception.escaped"] == str(given is not None)
+
+
+class Truthless:
+    def __bool__(self) -> bool:
+        raise ValueError("boom")
+
+
+def test_a_description_whose_own_code_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    provider, exporter, _ = provider_of()
+    description: Any = Truthless()
+    with provider.get_tracer("x").start_as_current_span("op") as span:
+        span.set_status(StatusCode.ERROR, description)
+    assert exporter.get_finished_spans()[0].status.status_code is StatusCode.UNSET
+    assert "a status could not be set" in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["SERVER", 1, Raises(ValueError("boom"))])
