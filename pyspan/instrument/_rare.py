@@ -9,16 +9,10 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from pyspan.sdk.trace._readable import exception_description
 
-__all__ = ["error_type", "fail", "finish", "is_generic_server", "record_failure", "route_of"]
+__all__ = ["error_type", "fail", "finish", "is_generic_server", "route_of"]
 
 GENERIC = "opentelemetry.instrumentation."
-KEYS_OF_DOCUMENTS = {"http.request.method", "http.method", "http.url"}
 OF_DOCUMENTS = {"exception.message": "error.msg", "exception.stacktrace": "error.stack"}
-
-
-def record_failure(span: Span, error: BaseException) -> None:
-    """Put on a server's span what has left the application; the native half does not say its style."""
-    fail(span, error, documents=_has_keys_of_documents(span))
 
 
 def fail(span: Span, error: BaseException, *, documents: bool) -> None:
@@ -29,12 +23,6 @@ def fail(span: Span, error: BaseException, *, documents: bool) -> None:
         span.set_status(Status(StatusCode.ERROR, exception_description(error)))
         if documents:
             span.set_attributes({"error": True, **_recorded(span)})
-
-
-def _has_keys_of_documents(span: Any) -> bool:
-    """Return True where a server's span has theirs beside those of today; only the style `dup` has `http.target`."""
-    attributes = getattr(span, "attributes", None) or {}
-    return attributes.keys() >= KEYS_OF_DOCUMENTS and "http.target" not in attributes
 
 
 def _recorded(span: Any) -> dict[str, Any]:

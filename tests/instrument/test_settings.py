@@ -276,12 +276,30 @@ def test_a_span_of_another_sdk_has_the_keys_of_an_error_too(ask: Ask) -> None:
     assert set(ERROR) <= set(exporter.get_finished_spans()[0].attributes or {})
 
 
+@pytest.mark.parametrize(("status", "error"), [(200, None), (404, None), (500, True), (503, True)])
+def test_in_the_style_of_documents_an_answer_from_500_on_is_an_error(ask: Ask, status: int, error: bool | None) -> None:
+    traced = Traced()
+    ask(status=status, tracer_provider=traced.provider, attribute_style="documents")
+    found = traced.attributes()
+    assert (found.get("error"), found.get("error.type")) == (error, str(status) if error else None)
+    assert not {"error.msg", "error.stack"} & set(found)
+
+
+def test_a_span_of_another_sdk_says_so_of_an_answer_from_500_on_too(ask: Ask) -> None:
+    provider, exporter = SdkProvider(), SdkExporter()
+    provider.add_span_processor(SdkProcessor(exporter))
+    ask(status=500, tracer_provider=provider, attribute_style="documents")
+    assert (exporter.get_finished_spans()[0].attributes or {}).get("error") is True
+
+
 @pytest.mark.parametrize("style", ["current", "old", "dup"])
 def test_the_other_styles_have_no_key_of_the_documents_for_errors(ask: Ask, style: str) -> None:
     traced = Traced()
     with pytest.raises(ValueError, match="hunter2"):
         ask(inside=_refuse, tracer_provider=traced.provider, attribute_style=style)
-    assert [key for key in (*ERROR, "http.response_time") if key in traced.attributes()] == ["error.type"]
+    ask(status=500, tracer_provider=traced.provider, attribute_style=style)
+    for span in traced.spans:
+        assert [key for key in (*ERROR, "http.response_time") if key in span.attributes] == ["error.type"]
 
 
 def _refuse() -> None:

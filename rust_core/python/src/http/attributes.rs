@@ -52,6 +52,7 @@ impl Sink for IntoDict<'_, '_> {
             Value::Str(text) => self.0.set_item(key, text),
             Value::Int(number) => self.0.set_item(key, number),
             Value::Double(number) => self.0.set_item(key, number),
+            Value::Bool(truth) => self.0.set_item(key, truth),
             _ => Ok(()),
         };
     }

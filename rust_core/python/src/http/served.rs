@@ -12,7 +12,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{IntoPyDict, PyDict, PyString};
 use pyspan_core::clock::now_ns;
 use pyspan_core::http::{Answer, Incoming, Sink, Style, known_method};
 use pyspan_core::span::Value;
@@ -135,7 +135,8 @@ impl Served {
         if late {
             return Ok(());
         }
-        spare_the_request(py, rare(py)?.call_method1("record_failure", (&self.span, error)).map(drop))
+        let style = [("documents", self.spans.get().settings.style.documents)].into_py_dict(py)?;
+        spare_the_request(py, rare(py)?.call_method("fail", (&self.span, error), Some(&style)).map(drop))
     }
 
     /// Makes current again what was before the request.
@@ -282,6 +283,9 @@ impl Ending<'_> {
         self.answer.describe(style, sink);
         if let Some(error_type) = self.error_type {
             sink.put("error.type", &Value::Str(error_type));
+        }
+        if style.documents && self.is_error {
+            sink.put("error", &Value::Bool(true));
         }
     }
 }
