@@ -560,6 +560,8 @@ class SpanQueue:
     def wake(self) -> None: ...
     def take(self, partial: bool = False) -> Batch | None:
         """Take the oldest full batch; with `partial` also one that is not full."""
+    def ready(self) -> bool:
+        """Return True where a full batch is there to be taken."""
     def push(self, span: Span) -> bool:
         """Add an ended span by hand; False when it was dropped."""
     def push_open(self, span: Span, bare: bool = False) -> bool:

@@ -13,6 +13,7 @@ from pyspan.agent.exporters import make_exporter
 from pyspan.agent.ledger import Counts
 from pyspan.agent.rise import Rise
 from pyspan.config import RetrySettings
+from pyspan.pipeline.source import OneAtATime
 from pyspan.pipeline.spool_source import SpoolSource
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.worker import Worker
@@ -160,7 +161,12 @@ class Pipeline:
             self._source.close()
         retry = RetrySettings(longest_pause=LONGEST_RETRY_PAUSE, give_up_after=None)
         worker = Worker(
-            self._source, exporter, self.stats, lanes=config.in_flight, retry=retry, dead_letter=self._set_aside
+            OneAtATime(self._source),
+            exporter,
+            self.stats,
+            lanes=config.in_flight,
+            retry=retry,
+            dead_letter=self._set_aside,
         )
         if self._crash is not None:
             self._crash.pausing = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -23,19 +24,20 @@ SHORTEST_DELAY = 0.01
 class QueueSource:
     """Gives full batches at once, and what else there is each `delay` seconds or when a flush asks for it.
 
-    `on_signal` is called at each signal of the queue's eventfd, also while nobody receives. Positions count spans.
+    Any number of lanes may receive; a batch wakes one of them. `on_signal` is called at each signal of the queue's
+    descriptor, also while nobody receives. Positions count spans.
     """
 
     def __init__(self, queue: SpanQueue, delay: float, on_signal: Callable[[], None] = lambda: None) -> None:
         self._queue = queue
         self._delay = max(delay, SHORTEST_DELAY)
         self._wakeup = Wakeup(queue, on_signal)
-        self._due = anyio.current_time() + self._delay
         self._taken = 0
         self._acked = 0
         self._asked = False
         self._closing = False
         self._flushes: list[_Flush] = []
+        self._timer = self._start_timer()
 
     async def receive(self) -> Received:
         """Wait for a batch.
@@ -43,10 +45,15 @@ class QueueSource:
         Raises:
             anyio.EndOfStream: closed, and the queue is empty.
         """
+        if self._queue.ready():
+            await anyio.lowlevel.checkpoint()  # a lane that never waits would keep the loop from hearing of the end
         while (batch := self._take()) is None:
             if self._closing:
+                self._wakeup.set()  # for the lane that waits beside this one
                 raise anyio.EndOfStream
-            await self._wakeup.wait(max(self._due - anyio.current_time(), 0.0))
+            await self._wakeup.wait()
+        if self._asked or self._closing or self._queue.ready():
+            self._wakeup.set()
         return Received(batch, self._taken)
 
     def ack(self, position: int) -> None:
@@ -57,8 +64,7 @@ class QueueSource:
     def flush(self, done: Callable[[], None]) -> None:
         """Call `done` once all that is in the queue now has come to its end."""
         self._flushes.append(_Flush(self._taken + self._queue.counts()["queued_spans"], done))
-        self._asked = True
-        self._wakeup.set()
+        self._ask_for_all()
 
     def close(self) -> None:
         """Take what is left, then end."""
@@ -66,12 +72,20 @@ class QueueSource:
         self._wakeup.set()
 
     def release(self) -> None:
-        """Let go of the queue's eventfd."""
+        """Let go of the queue's descriptor."""
+        self._timer.cancel()
         self._wakeup.close()
+
+    def _start_timer(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self._delay, self._ask_for_all)
+
+    def _ask_for_all(self) -> None:
+        self._asked = True
+        self._wakeup.set()
 
     def _take(self) -> Batch | None:
         batch = self._queue.take()
-        if batch is None and (self._closing or self._asked or anyio.current_time() >= self._due):
+        if batch is None and (self._closing or self._asked):
             batch = self._queue.take(partial=True)
             self._taken += len(batch) if batch else 0
             self._took_all()
@@ -82,7 +96,8 @@ class QueueSource:
     def _took_all(self) -> None:
         """Whatever the flushes asked for has left the queue, also where the count they were given was too high."""
         self._asked = False
-        self._due = anyio.current_time() + self._delay
+        self._timer.cancel()
+        self._timer = self._start_timer()
         self._flushes = [_Flush(min(flush.target, self._taken), flush.done) for flush in self._flushes]
         self._answer()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ class Retrying:
 
     async def _try(self, batch: Batch, attempt: int, taken: int) -> float | None:
         """Return the pause before the next attempt, None after a success; `taken` requests were taken at the start."""
-        begun = anyio.current_time()
+        begun = time.monotonic()
         try:
             await self._exporter.export(batch)
         except RetryableError as error:
@@ -72,7 +73,7 @@ class Retrying:
                 raise
             return self._pause(attempt, None)
         except anyio.get_cancelled_exc_class():  # the time for the batch is up, or for all, and the receiver silent
-            waited = anyio.current_time() - begun
+            waited = time.monotonic() - begun
             self._stats.fail("timeout", f"no answer in the {waited:.1f} s that were left for it")
             raise
         except MalformedError as error:

@@ -29,7 +29,7 @@ CLOSE_GRACE = 1.0
 
 
 class Mailboxes(Protocol):
-    """What the loop shares with its callers: appending to a deque is atomic, and the queue's eventfd wakes the loop."""
+    """What the loop shares with its callers: appending to a deque is atomic, the queue's descriptor wakes the loop."""
 
     @property
     def stats(self) -> Stats: ...

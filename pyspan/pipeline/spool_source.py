@@ -21,7 +21,10 @@ LOOKS_PER_WAIT = 8
 
 
 class SpoolSource:
-    """Gives full batches (`max_spans` or `max_bytes`) at once, and what else there is after `wait` seconds."""
+    """Gives full batches (`max_spans` or `max_bytes`) at once, and what else there is after `wait` seconds.
+
+    One `receive` at a time: while a batch fills up, appends wake nobody.
+    """
 
     def __init__(self, reader: SpoolReader, *, max_spans: int, max_bytes: int, wait: float) -> None:
         self._reader = reader
@@ -47,7 +50,7 @@ class SpoolSource:
                 return self._give(Received(*read))
             if self._closing.is_set():
                 raise anyio.EndOfStream
-            await self._wakeup.wait(float("inf"))
+            await self._wakeup.wait()
 
     def ack(self, position: int) -> None:
         """Make durable that everything before the position is done."""

@@ -120,8 +120,9 @@ class Stats:
     def overflow(self, queue_counts: Mapping[str, int]) -> None:
         """Log what the queue has dropped at its door since the last such line; it counts these spans itself."""
         for reason in AT_THE_DOOR:
-            if self._log.may_speak(f"overflow {reason}"):
-                self._tell_overflow(reason, queue_counts[f"dropped_{reason}"])
+            dropped = queue_counts[f"dropped_{reason}"]
+            if dropped > self._told.get(reason, 0) and self._log.may_speak(f"overflow {reason}"):
+                self._tell_overflow(reason, dropped)
 
     def end(self, queue_counts: Mapping[str, int]) -> None:
         """Log what `overflow` has kept to itself; what an exporter still reports later has been counted by now."""

@@ -59,7 +59,6 @@ class Worker:
         )
         self._running = 0
         self._acks = AckTracker()
-        self._receiving = anyio.Lock()
 
     async def run(self) -> None:
         """Ship batches; return once the source has ended and everything of it is delivered."""
@@ -90,10 +89,9 @@ class Worker:
             self._running -= 1
 
     async def _receive(self) -> tuple[Received, Ticket]:
-        async with self._receiving:
-            received = await self._source.receive()
-            self._stats.receive(len(received.batch))
-            return received, self._acks.start(received.position)
+        received = await self._source.receive()
+        self._stats.receive(len(received.batch))
+        return received, self._acks.start(received.position)
 
     def _finish(self, ticket: Ticket) -> None:
         position = self._acks.finish(ticket)

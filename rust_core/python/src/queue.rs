@@ -58,8 +58,12 @@ impl SpanQueue {
 
     #[pyo3(signature = (partial=false))]
     fn take(&self, py: Python<'_>, partial: bool) -> Option<Batch> {
-        let chunk = self.inner.borrow_mut(py).take(partial)?;
-        Some(Batch::from(py.detach(|| chunk.frame())))
+        // Letting other threads run meanwhile would take longer: where there is one scope, a frame is its head.
+        self.inner.borrow_mut(py).take(partial).map(|chunk| Batch::from(chunk.frame()))
+    }
+
+    fn ready(&self, py: Python<'_>) -> bool {
+        self.inner.borrow_mut(py).ready()
     }
 
     fn push(&self, span: &Bound<'_, Span>) -> PyResult<bool> {

@@ -1,15 +1,19 @@
 //! The bounded queue between a tracer and its worker: encoded spans, in chunks that become batches.
 
+mod alarm;
 mod chunk;
 pub(crate) mod wakeup;
 
 use crate::fork;
 use crate::scope::Scope;
+use alarm::Alarm;
 pub use chunk::Chunk;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use wakeup::Wakeup;
+
+/// The part of a queue that may be in use before its worker is called at once.
+const IN_NO_HURRY: usize = 4;
 
 /// How much a queue holds and when a chunk is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ pub struct Queue {
     current: Chunk,
     full: VecDeque<Chunk>,
     counts: Counts,
-    wakeup: Wakeup,
+    alarm: Alarm,
     generation: u32,
     started: bool,
     closed: bool,
@@ -89,7 +93,7 @@ impl Queue {
             current: Chunk::default(),
             full: VecDeque::new(),
             counts: Counts::default(),
-            wakeup: Wakeup::new()?,
+            alarm: Alarm::new()?,
             generation: fork::generation(),
             started: false,
             closed: false,
@@ -113,6 +117,7 @@ impl Queue {
         self.current.push(scope, len, write);
         if self.current.spans >= self.settings.batch_spans || self.current.bytes >= self.settings.batch_bytes {
             self.finish_current();
+            self.call_worker();
         }
         if self.started { Pushed::Queued } else { self.start() }
     }
@@ -125,7 +130,7 @@ impl Queue {
             return true;
         }
         self.finish_current();
-        self.wakeup.wake();
+        self.alarm.ring();
         false
     }
 
@@ -149,6 +154,12 @@ impl Queue {
         Some(chunk)
     }
 
+    /// True where a full chunk is there.
+    pub fn ready(&mut self) -> bool {
+        self.notice_fork();
+        !self.full.is_empty()
+    }
+
     /// Has the next span ask for a worker, as the first one did.
     pub fn ask_again(&mut self) {
         self.started = false;
@@ -166,22 +177,23 @@ impl Queue {
         self.counts
     }
 
-    /// Returns the descriptor that is readable when a batch is full or [`Queue::wake`] was called.
+    /// Returns the descriptor that is readable soon after a batch is full, at once when a good part of the queue is in use
+    /// or [`Queue::wake`] was called.
     pub fn fileno(&mut self) -> RawFd {
         self.notice_fork();
-        self.wakeup.fileno()
+        self.alarm.fileno()
     }
 
     /// Makes the descriptor readable.
     pub fn wake(&mut self) {
         self.notice_fork();
-        self.wakeup.wake();
+        self.alarm.ring();
     }
 
     /// Makes the descriptor unreadable until the next wake-up.
     pub fn clear_wakeup(&mut self) {
         self.notice_fork();
-        self.wakeup.clear();
+        self.alarm.silence();
     }
 
     /// In a forked child the parent's spans are left to the parent first.
@@ -214,9 +226,9 @@ impl Queue {
     }
 
     /// Wakes the worker at powers of two: the first drop is told at once, and a flood of them costs next to nothing.
-    fn tell_drops(&self, dropped: u64) {
+    fn tell_drops(&mut self, dropped: u64) {
         if dropped.is_power_of_two() {
-            self.wakeup.wake();
+            self.alarm.ring();
         }
     }
 
@@ -225,7 +237,13 @@ impl Queue {
             return;
         }
         self.full.push_back(std::mem::take(&mut self.current));
-        self.wakeup.wake();
+    }
+
+    fn call_worker(&mut self) {
+        let Settings { max_spans, max_bytes, .. } = self.settings;
+        let spares =
+            self.counts.queued_spans < max_spans / IN_NO_HURRY && self.counts.queued_bytes < max_bytes / IN_NO_HURRY;
+        if spares { self.alarm.ring_soon() } else { self.alarm.ring() }
     }
 
     /// Starts empty in a forked child. The wake-up is made anew, else the child would wake its parent's worker.
@@ -235,7 +253,7 @@ impl Queue {
         self.counts = Counts { left_to_parent, ..Counts::default() };
         self.current = Chunk::default();
         self.full.clear();
-        self.wakeup.renew();
+        self.alarm.renew();
         self.started = false;
         self.generation = fork::generation();
     }
@@ -245,6 +263,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::scope::Resource;
+    use std::time::{Duration, Instant};
 
     const SETTINGS: Settings = Settings { max_spans: 4, max_bytes: 100, batch_spans: 2, batch_bytes: 50 };
 
@@ -315,11 +334,40 @@ mod tests {
 
     fn drops_and_wakes(queue: &mut Queue) -> bool {
         queue.count_full();
+        is_woken_within(queue, 50)
+    }
+
+    fn is_woken_within(queue: &mut Queue, milliseconds: i32) -> bool {
         let mut poll = libc::pollfd { fd: queue.fileno(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid entry; a timeout of zero does not block.
-        let woken = unsafe { libc::poll(&raw mut poll, 1, 0) } == 1;
+        // SAFETY: one valid entry.
+        let woken = unsafe { libc::poll(&raw mut poll, 1, milliseconds) } == 1;
         queue.clear_wakeup();
         woken
+    }
+
+    #[test]
+    fn a_full_batch_wakes_the_worker_soon_and_a_later_one_does_not_put_that_off() {
+        let (mut queue, scope) = (Queue::new(Settings { max_spans: 100, ..SETTINGS }).unwrap(), scope());
+        push(&mut queue, &scope, b"a");
+        assert!(!is_woken_within(&mut queue, 50), "no batch is full");
+        let begun = Instant::now();
+        push(&mut queue, &scope, b"b");
+        while !is_woken_within(&mut queue, 1) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "each batch puts off the wake-up");
+            queue.take(true);
+            push(&mut queue, &scope, b"c");
+            push(&mut queue, &scope, b"d");
+        }
+        assert!(begun.elapsed() >= Duration::from_millis(20), "no second batch was waited for");
+    }
+
+    #[test]
+    fn a_quarter_of_the_queue_in_use_wakes_the_worker_at_once_though_it_was_to_be_woken_soon() {
+        let (mut queue, scope) = (Queue::new(Settings { max_spans: 16, ..SETTINGS }).unwrap(), scope());
+        for span in [b"a", b"b", b"c", b"d"] {
+            push(&mut queue, &scope, span);
+        }
+        assert!(is_woken_within(&mut queue, 15));
     }
 
     #[test]

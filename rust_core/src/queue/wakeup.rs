@@ -49,13 +49,6 @@ impl Wakeup {
         // SAFETY: the buffer is writable for its whole length; an empty descriptor does not block.
         unsafe { libc::read(self.read, buffer.as_mut_ptr().cast(), buffer.len()) };
     }
-
-    /// Opens a descriptor of this process's own; the inherited one stays in use where none can be had.
-    pub(crate) fn renew(&mut self) {
-        if let Ok(fresh) = Self::new() {
-            *self = fresh;
-        }
-    }
 }
 
 impl Drop for Wakeup {

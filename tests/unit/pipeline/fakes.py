@@ -107,6 +107,9 @@ class FakeQueue:
             taken, self.waiting = self.waiting[: self._batch_spans], self.waiting[self._batch_spans :]
         return FakeBatch(taken)
 
+    def ready(self) -> bool:
+        return len(self.waiting) >= self._batch_spans
+
     def counts(self) -> dict[str, int]:
         return {"queued_spans": len(self.waiting), **self.dropped}
 

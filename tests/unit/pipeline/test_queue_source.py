@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import anyio
@@ -87,6 +88,65 @@ async def test_a_closed_source_gives_the_rest_and_ends() -> None:
     assert [spans(await source.receive()) for _ in range(2)] == [["a", "b"], ["c"]]
     with pytest.raises(anyio.EndOfStream):
         await source.receive()
+    source.release()
+
+
+async def test_one_signal_for_two_batches_wakes_two_lanes_and_no_third() -> None:
+    queue, taken, took = FakeQueue(batch_spans=2), list[list[str]](), anyio.Semaphore(0)
+    source = QueueSource(queue.native(), LONG)
+
+    async def lane() -> None:
+        taken.append(spans(await source.receive()))
+        took.release()
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(lane)
+            await anyio.wait_all_tasks_blocked()
+            queue.put("a", "b", "c", "d")
+            await took.acquire()
+            await took.acquire()
+            queue.put("e", "f")
+    assert taken == [["a", "b"], ["c", "d"], ["e", "f"]]
+    source.release()
+
+
+async def test_lanes_that_wait_all_end_when_the_source_closes() -> None:
+    queue, taken = FakeQueue(batch_spans=2), list[list[str]]()
+    source = QueueSource(queue.native(), LONG)
+
+    async def lane() -> None:
+        with contextlib.suppress(anyio.EndOfStream):
+            while True:
+                taken.append(spans(await source.receive()))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(lane)
+            await anyio.wait_all_tasks_blocked()
+            queue.put("a")
+            source.close()
+    assert taken == [["a"]]
+    source.release()
+
+
+async def test_a_source_with_a_backlog_lets_others_have_their_turn() -> None:
+    queue, turns = FakeQueue(batch_spans=1), list[str]()
+    source = QueueSource(queue.native(), LONG)
+    queue.put(*"abcdef")
+
+    async def other() -> None:
+        while queue.waiting:
+            turns.append("other")
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        for _ in range(6):
+            await source.receive()
+    assert len(turns) > 3
     source.release()
 
 

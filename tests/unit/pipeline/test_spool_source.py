@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from pyspan._core import Spool
+from pyspan.pipeline.source import OneAtATime
 from pyspan.pipeline.spool_source import SpoolSource
 from pyspan.pipeline.stats import Stats
 from pyspan.pipeline.testing import RecordingExporter
@@ -81,7 +82,7 @@ async def test_a_closed_source_gives_the_rest_at_once_and_ends_with_everything_a
     reader, exporter = FakeReader("a", "b", "c"), RecordingExporter()
     source = source_of(reader)
     source.close()
-    await Worker(source, exporter, Stats("test"), lanes=4).run()
+    await Worker(OneAtATime(source), exporter, Stats("test"), lanes=4).run()
     assert (exporter.spans, reader.acked) == (3, 3)
     source.release()
 
