@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 
-def readable(queue: Any) -> bool:
-    return bool(select.select([queue.fileno()], [], [], 0)[0])
+def readable(queue: Any, within: float) -> bool:
+    return bool(select.select([queue.fileno()], [], [], within)[0])
 
 
 def end_spans(tracer: Any, count: Any) -> None:
@@ -34,13 +34,16 @@ def test_a_full_batch_wakes_the_worker(make_queue: Any, tracer_into: Any) -> Non
     queue = make_queue(batch_spans=3)
     tracer = tracer_into(queue)
     end_spans(tracer, 2)
-    assert not readable(queue)
+    assert not readable(queue, within=0.1)
+    assert not queue.ready()
     end_spans(tracer, 1)
-    assert readable(queue)
+    assert readable(queue, within=10)
+    assert queue.ready()
     queue.clear_wakeup()
-    assert not readable(queue)
+    assert not readable(queue, within=0.1)
     assert len(queue.take()) == 3
     assert queue.take() is None
+    assert not queue.ready()
 
 
 def test_the_worker_is_asked_for_once(make_queue: Any, tracer_into: Any) -> None:
