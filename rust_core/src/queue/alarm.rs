@@ -24,62 +24,77 @@ impl Alarm {
 #[cfg(target_os = "linux")]
 mod timer {
     use super::{RawFd, io};
+    use crate::queue::wakeup::Wakeup;
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-    use std::time::Duration;
 
-    const AT_ONCE: Duration = Duration::from_nanos(1);
-    const SOON: Duration = Duration::from_millis(20);
+    const SOON_NANOSECONDS: libc::c_long = 20_000_000;
 
-    /// A descriptor that becomes readable by a timer of the system.
+    /// A descriptor that becomes readable with a wake-up or by a timer of the system.
+    ///
+    /// A timer alone could do both, but one that is to ring in a nanosecond takes tens of microseconds to set.
     #[derive(Debug)]
     pub struct Alarm {
-        timer: OwnedFd,
+        either: OwnedFd,
+        at_once: Wakeup,
+        soon: OwnedFd,
         is_set: bool,
     }
 
     impl Alarm {
         pub fn new() -> io::Result<Self> {
             // SAFETY: it takes no pointers.
-            let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) };
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // SAFETY: it was just opened, and nobody else has it.
-            Ok(Self { timer: unsafe { OwnedFd::from_raw_fd(fd) }, is_set: false })
+            let either = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+            let at_once = Wakeup::new()?;
+            // SAFETY: as above.
+            let soon =
+                owned(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) })?;
+            watch(&either, at_once.fileno())?;
+            watch(&either, soon.as_raw_fd())?;
+            Ok(Self { either, at_once, soon, is_set: false })
         }
 
         pub fn fileno(&self) -> RawFd {
-            self.timer.as_raw_fd()
+            self.either.as_raw_fd()
         }
 
         /// Makes the descriptor readable.
         pub fn ring(&mut self) {
-            self.set(AT_ONCE);
+            self.at_once.wake();
         }
 
         /// Makes the descriptor readable 20 ms after the first such call.
         pub fn ring_soon(&mut self) {
-            if !self.is_set {
-                self.set(SOON);
+            if self.is_set {
+                return;
             }
+            let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            let after = libc::timespec { tv_sec: 0, tv_nsec: SOON_NANOSECONDS };
+            let times = libc::itimerspec { it_interval: never, it_value: after };
+            // SAFETY: a live descriptor and a live value; the old one is not asked for.
+            unsafe { libc::timerfd_settime(self.soon.as_raw_fd(), 0, &raw const times, std::ptr::null_mut()) };
+            self.is_set = true;
         }
 
         /// Makes the descriptor unreadable; what is to ring later still does.
         pub fn silence(&mut self) {
+            self.at_once.clear();
             let mut times = 0_u64;
             // SAFETY: the buffer takes eight bytes; a timer that has not rung does not block.
-            let read = unsafe { libc::read(self.fileno(), (&raw mut times).cast(), size_of::<u64>()) };
+            let read = unsafe { libc::read(self.soon.as_raw_fd(), (&raw mut times).cast(), size_of::<u64>()) };
             self.is_set &= read < 0;
         }
+    }
 
-        fn set(&mut self, after: Duration) {
-            let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            let after = libc::timespec { tv_sec: 0, tv_nsec: after.subsec_nanos().into() };
-            let times = libc::itimerspec { it_interval: never, it_value: after };
-            // SAFETY: a live descriptor and a live value; the old one is not asked for.
-            unsafe { libc::timerfd_settime(self.fileno(), 0, &raw const times, std::ptr::null_mut()) };
-            self.is_set = true;
-        }
+    fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+        // SAFETY: a descriptor that was just opened, and nobody else has it.
+        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(unsafe { OwnedFd::from_raw_fd(fd) }) }
+    }
+
+    fn watch(either: &OwnedFd, fd: RawFd) -> io::Result<()> {
+        let mut readable = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
+        // SAFETY: live descriptors and a live value.
+        let done = unsafe { libc::epoll_ctl(either.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut readable) };
+        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 

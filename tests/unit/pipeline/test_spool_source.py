@@ -100,7 +100,7 @@ async def test_a_real_spool_is_drained_and_what_was_not_acknowledged_comes_again
     source.release()
     again = SpoolSource(reader, max_spans=300, max_bytes=1 << 20, wait=0.01)
     again.close()
-    await Worker(again, exporter := RecordingExporter(), Stats("test")).run()
+    await Worker(OneAtATime(again), exporter := RecordingExporter(), Stats("test")).run()
     again.release()
     arrived = [pair for batch in exporter.batches for pair in batch.span_ids()]
     assert set(lost.batch.span_ids()) <= set(arrived) <= made
