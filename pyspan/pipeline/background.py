@@ -5,9 +5,11 @@ Nothing of asyncio or anyio is imported until that thread runs: they cost 50 ms,
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import os
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -157,7 +159,7 @@ class BackgroundWorker:
             self._on_thread_start()
         while not (closed := self._ship(run)) and not run.closes:
             run.stats.overflow(self._queue.counts())
-            unpatched("time", "sleep")(RESTART_PAUSE)
+            unpatched(time, "sleep")(RESTART_PAUSE)
         return closed
 
     def _ship_here(self, run: _Run, request: Request) -> bool:
@@ -214,14 +216,14 @@ def _do_nothing() -> None:
 
 
 def _allocate_lock() -> threading.Lock:
-    lock: threading.Lock = unpatched("_thread", "allocate_lock")()
+    lock: threading.Lock = unpatched(_thread, "allocate_lock")()
     return lock
 
 
 def _start_thread(work: Callable[[], None]) -> bool:
     try:
         if is_patched():  # a patched thread would be a greenlet, and its loop would hold up all others
-            unpatched("_thread", "start_new_thread")(work, ())
+            unpatched(_thread, "start_new_thread")(work, ())
         else:
             threading.Thread(target=work, name="pyspan-worker", daemon=True).start()
     except RuntimeError as error:

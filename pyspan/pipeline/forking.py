@@ -5,6 +5,7 @@ A child would inherit modules that are half imported, with nobody left to finish
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -46,9 +47,9 @@ def _go_on() -> None:
 
 def _begin_anew() -> None:
     _FORKING.clear()
-    _STARTING[0] = unpatched("_thread", "allocate_lock")()
+    _STARTING[0] = unpatched(_thread, "allocate_lock")()
 
 
-_STARTING = [unpatched("_thread", "allocate_lock")()]
+_STARTING = [unpatched(_thread, "allocate_lock")()]
 _FORKING: list[bool] = []
 os.register_at_fork(before=_wait_for_start, after_in_parent=_go_on, after_in_child=_begin_anew)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
 import time
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["Request", "is_patched", "unpatched"]
 
@@ -15,10 +18,13 @@ LOOK_PERIOD = 0.005
 WAIT_PIECE = 0.2
 
 
-def unpatched(module: str, name: str) -> Any:
-    """Return a name of the standard library as it was before gevent patched it."""
+def unpatched(module: ModuleType, name: str) -> Any:
+    """Return a name of the standard library as it was before gevent patched it.
+
+    Nothing is imported: a signal that comes meanwhile would find the lock of imports taken, which the flush may need.
+    """
     monkey = sys.modules.get("gevent.monkey")
-    return monkey.get_original(module, name) if monkey else getattr(import_module(module), name)
+    return monkey.get_original(module.__name__, name) if monkey else getattr(module, name)
 
 
 def is_patched() -> bool:
@@ -33,7 +39,7 @@ class Request:
     def __init__(self, timeout: float) -> None:
         self.deadline = time.monotonic() + timeout
         self.kept = False
-        self._answered = unpatched("_thread", "allocate_lock")()
+        self._answered = unpatched(_thread, "allocate_lock")()
         self._answered.acquire()
         self._open = True
 

@@ -102,5 +102,5 @@ def _answer(request: Request | None, *, kept: bool) -> None:
 
 def _new_loop() -> asyncio.AbstractEventLoop:
     """Make a plain loop: under gevent on the selector from before its patches, since this thread has no hub."""
-    selector: type[selectors.BaseSelector] = unpatched("selectors", "DefaultSelector")
+    selector: type[selectors.BaseSelector] = unpatched(selectors, "DefaultSelector")
     return asyncio.SelectorEventLoop(selector())
