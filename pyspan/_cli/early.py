@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from importlib.metadata import EntryPoint, entry_points, packages_distributions
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,9 +43,17 @@ def too_late(modules: Collection[str]) -> str | None:
 def _found(modules: Collection[str]) -> list[str]:
     roots = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - ALWAYS_THERE
     libraries = _instrumented() if roots else set()
-    installed = packages_distributions() if libraries else {}
-    # A folder of metadata that was left behind has no name.
-    return sorted(root for root in roots if libraries & {_same(name or "") for name in installed.get(root, ())})
+    return sorted(roots.intersection(root for library in libraries for root in _roots_of(library)))
+
+
+def _roots_of(library: str) -> set[str]:
+    """Return what a library is imported as, as `packages_distributions` does from Python 3.11 on."""
+    try:
+        installed = distribution(library)
+    except PackageNotFoundError:
+        return set()
+    named = (installed.read_text("top_level.txt") or "").split()
+    return set(named or (file.parts[0].partition(".")[0] for file in installed.files or () if file.suffix == ".py"))
 
 
 def _instrumented() -> set[str]:
@@ -60,8 +68,4 @@ def _instrumented() -> set[str]:
 def _packages(instrumentor: EntryPoint) -> Iterator[str]:
     for requirement in (instrumentor.dist and instrumentor.dist.requires) or ():
         if match := REQUIRED.match(requirement):
-            yield _same(match[1])
-
-
-def _same(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+            yield match[1]
