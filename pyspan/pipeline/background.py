@@ -1,6 +1,7 @@
 """The application's worker: one event loop in one daemon thread, which starts with the first span.
 
-Nothing of asyncio or anyio is imported until that thread runs: they cost 50 ms, which no caller is to wait for.
+Nothing of asyncio or anyio is imported until that thread runs: they cost 50 ms, which no caller is to wait for. Under
+uWSGI they are there before it forks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pyspan.config.uwsgi import WAITING, forks_unseen, hold_signals
+from pyspan.config.uwsgi import WAITING, forks_unseen, hold_signals, server
 from pyspan.pipeline.forking import hold_forks
 from pyspan.pipeline.log import RareLog, logger
 from pyspan.pipeline.request import Request, is_patched, unpatched
@@ -56,6 +57,8 @@ class BackgroundWorker:
         self._on_thread_start = on_thread_start
         self._lock = _allocate_lock()
         self._run = _Run(name)
+        if server() is not None:
+            _import_at_once()
         queue.on_first_span(self.start)
 
     @property
@@ -213,6 +216,11 @@ _OF_PARENTS: list[_Run] = []
 
 def _do_nothing() -> None:
     pass
+
+
+def _import_at_once() -> None:
+    """Import what the thread needs: OpenSSL ends before uWSGI asks for the last flush; an import of it then crashes."""
+    import pyspan.pipeline.shipping  # noqa: F401
 
 
 def _allocate_lock() -> threading.Lock:

@@ -193,6 +193,13 @@ def test_a_reload_loses_no_span(server: Server, sink: OtlpSink) -> None:
     assert_each_request_is_traced_once(server, sink)
 
 
+def test_openssl_is_not_imported_by_a_thread_of_a_worker_that_may_be_ending(server: Server) -> None:
+    server.start(app=f"{APP}\nimport sys\nprint('ssl is there:', 'ssl' in sys.modules, flush=True)\n")
+    server.ask_until(bool)
+    server.end()
+    assert "ssl is there: True" in server.log
+
+
 def test_a_worker_that_loads_the_application_itself_ends_at_sigterm(server: Server) -> None:
     server.start("--lazy-apps", "--die-on-term")
     server.ask_until(bool)
